@@ -1,0 +1,28 @@
+"""The parts of the build that pyproject.toml has no form for: the C engine and the cffi adapters."""
+
+import os
+
+from setuptools import Extension, setup
+
+C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
+if os.environ.get("ANYMQ_WERROR"):
+    C_FLAGS += ["-Wall", "-Wextra", "-Werror"]
+
+ENGINE = "src/anymq/engine"
+
+setup(
+    ext_modules=[
+        Extension(
+            "anymq._engine",
+            sources=[f"{ENGINE}/module.c"],
+            depends=[f"{ENGINE}/engine.h", "backends/include/anymq_ops.h"],
+            include_dirs=[ENGINE, "backends/include"],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],
+            extra_compile_args=C_FLAGS,
+            extra_link_args=["-pthread"],
+            py_limited_api=True,
+        )
+    ],
+    cffi_modules=[],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,74 @@
+"""The C engine: one `Handle` drives one native socket, whatever the library (see engine/)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Literal, final
+
+from typing_extensions import Buffer
+
+READABLE: int
+WRITABLE: int
+
+def setup(main_thread: int) -> None:
+    """Tell which thread runs Python's signal handlers."""
+
+def pending_closes(timeout: float | None) -> int:
+    """Wait for closes that collection left to the background; how many are still not done."""
+
+@final
+class Handle:
+    """Owns one native socket from construction on.
+
+    `ops` and `socket` are addresses: the backend's `anymq_ops` and its C socket. `error(code,
+    doing)` makes an exception from a native error number; `backend` is the name put on the engine's
+    own errors. `can_send` and `can_recv` are what the protocol allows. `owner` is kept alive as
+    long as the handle (the opened library).
+    """
+
+    def __new__(
+        cls,
+        ops: int,
+        socket: int,
+        error: Callable[[int, str], BaseException],
+        backend: str,
+        protocol: str,
+        can_send: bool,
+        can_recv: bool,
+        owner: object,
+    ) -> Handle: ...
+    send_timeout: float | None
+    recv_timeout: float | None
+    linger: float | None
+    sent: int
+    received: int
+    @property
+    def closed(self) -> bool: ...
+    def send(self, data: Buffer, timeout: float | None = ..., /) -> None: ...
+    def recv(self, timeout: float | None = ..., /) -> bytes: ...
+    def recv_into(self, buffer: Buffer, timeout: float | None = ..., /) -> int: ...
+    def send_many(self, items: Iterable[Buffer], timeout: float | None = ..., /) -> int: ...
+    def recv_many(self, max: int, timeout: float | None = ..., /) -> list[bytes]: ...
+    def send_parts(self, parts: Sequence[Buffer], timeout: float | None = ..., /) -> None: ...
+    def recv_parts(self, timeout: float | None = ..., /) -> list[bytes]: ...
+    def send_message(
+        self, header: Buffer, body: Buffer, timeout: float | None = ..., /
+    ) -> None: ...
+    def recv_message(self, timeout: float | None = ..., /) -> tuple[bytes, bytes, int]: ...
+    def peers(self, endpoint: int = 0, /) -> int: ...
+    def wait_peers(self, n: int, endpoint: int, timeout: float | None, /) -> bool: ...
+    def next_event(
+        self, timeout: float | None, /
+    ) -> tuple[int, str, int, int, int, int] | None:
+        """(kind, address, peer, time_ns, native, code), or None when the time is over."""
+    def flush(self, timeout: float | None, /) -> bool: ...
+    def close(self) -> None: ...
+    def abandon(self) -> None:
+        """Close in the background, within the linger; for finalisers."""
+    def __enter__(self) -> int: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> Literal[False]: ...

@@ -1,0 +1,187 @@
+"""The portable socket options: one table of names, types, units and defaults.
+
+Backends map a name to what their library calls it; the table itself checks values, so that a bad
+one is refused in the same words everywhere and before any C code sees it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from .errors import OptionError
+
+__all__ = ["OPTIONS", "PORTABLE_DEFAULTS", "Kind", "OptionInfo", "OptionSpec", "check_option"]
+
+Kind = Literal["seconds", "seconds_or_none", "int", "size_or_none", "bool", "str", "bytes", "object"]
+
+MAX_SECONDS = 2_000_000.0
+"""Largest time that every library can take: below 2**31 milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSpec:
+    """One portable option.
+
+    Attributes:
+        name: keyword of `Socket` and attribute of it.
+        kind: what values it takes; times are in seconds, sizes in bytes.
+        unit: unit for people.
+        default: the value that a new socket has on every backend, or `LIBRARY` where it is left as
+            the library has it.
+        minimum, maximum: inclusive bounds of numbers, None where there is none.
+        doc: one sentence.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    default: Any
+    doc: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """What `socket.options` says of one option of one socket.
+
+    `mapping` names what the option is in the library (`"ZMQ_RCVHWM"`, `"recv-buffer"`), or
+    `"engine"` where anymq does it itself; None where this socket does not have it.
+    """
+
+    name: str
+    type: str
+    unit: str
+    default: Any
+    mapping: str | None
+    doc: str
+
+
+class _Library:
+    def __repr__(self) -> str:
+        return "as the library"
+
+
+LIBRARY = _Library()
+
+_SPECS = (
+    OptionSpec("send_timeout", "seconds_or_none", "s", None,
+               "How long a send waits; None: for ever, 0: not at all.", 0, MAX_SECONDS),
+    OptionSpec("recv_timeout", "seconds_or_none", "s", None,
+               "How long a receive waits; None: for ever, 0: not at all.", 0, MAX_SECONDS),
+    OptionSpec("send_buffer", "int", "messages", LIBRARY,
+               "How many messages wait to be sent (libzmq: for each peer; 0 there is no limit).",
+               0, 2**31 - 1),
+    OptionSpec("recv_buffer", "int", "messages", LIBRARY,
+               "How many received messages wait for the program (libzmq: for each peer).",
+               0, 2**31 - 1),
+    OptionSpec("send_buffer_bytes", "int", "bytes", LIBRARY,
+               "Size of the send buffer, in nanomsg's own unit.", 1, 2**31 - 1),
+    OptionSpec("recv_buffer_bytes", "int", "bytes", LIBRARY,
+               "Size of the receive buffer, in nanomsg's own unit.", 1, 2**31 - 1),
+    OptionSpec("recv_max_size", "size_or_none", "bytes", 2**30,
+               "Largest message that is accepted; a larger one is not delivered. None: no limit.",
+               0, 2**62),
+    OptionSpec("reconnect_min", "seconds", "s", 0.1,
+               "Wait before a lost connection is dialled again.", 0.001, MAX_SECONDS),
+    OptionSpec("reconnect_max", "seconds", "s", 0.0,
+               "Longest wait between attempts, which double up to it; 0: no back-off.",
+               0, MAX_SECONDS),
+    OptionSpec("linger", "seconds_or_none", "s", 30.0,
+               "How long closing and exit may wait for what was sent to leave; None: for ever.",
+               0, MAX_SECONDS),
+    OptionSpec("tcp_nodelay", "bool", "", True, "Send small messages at once."),
+    OptionSpec("tcp_keepalive", "bool", "", False, "Let the system probe idle connections."),
+    OptionSpec("ipv6", "bool", "", True, "Accept and dial IPv6 addresses besides IPv4."),
+    OptionSpec("name", "str", "", "", "A name for logs and statistics; never sent."),
+    OptionSpec("max_hops", "int", "hops", 8, "How many devices a message may pass.", 1, 255),
+    OptionSpec("resend_interval", "seconds", "s", 60.0,
+               "REQ: when an unanswered request is sent again.", 0.001, MAX_SECONDS),
+    OptionSpec("survey_time", "seconds", "s", 1.0,
+               "SURVEYOR: how long answers are gathered.", 0.001, MAX_SECONDS),
+    OptionSpec("send_priority", "int", "", LIBRARY,
+               "Priority of endpoints added from now on for sending, 1 is highest.", 1, 16),
+    OptionSpec("recv_priority", "int", "", LIBRARY,
+               "Priority of endpoints added from now on for receiving, 1 is highest.", 1, 16),
+    OptionSpec("routing_id", "bytes", "", LIBRARY, "The identity that a ROUTER peer sees."),
+    OptionSpec("conflate", "bool", "", LIBRARY, "Keep only the newest message."),
+    OptionSpec("immediate", "bool", "", True,
+               "Send only to completed connections; False queues for those still being made."),
+    OptionSpec("polyamorous", "bool", "", LIBRARY, "PAIR1 with several peers at once."),
+    OptionSpec("prefer_new", "bool", "", LIBRARY,
+               "SUB: a full buffer drops the oldest message rather than the newest."),
+    OptionSpec("tls", "object", "", None, "TLSConfig for the TLS transports."),
+    OptionSpec("curve", "object", "", None, "CurveConfig for CURVE encryption."),
+    OptionSpec("plain", "object", "", None, "PlainConfig for PLAIN authentication."),
+)  # fmt: skip
+
+OPTIONS: Mapping[str, OptionSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+"""Every portable option by name."""
+
+PORTABLE_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {s.name: s.default for s in _SPECS if s.default is not LIBRARY and s.kind != "object"}
+)
+"""What a new socket is set to, wherever its library has the option."""
+
+_WANTED = {
+    "seconds": "a number of seconds",
+    "seconds_or_none": "a number of seconds or None",
+    "int": "a whole number",
+    "size_or_none": "a whole number of bytes or None",
+    "bool": "True or False",
+    "str": "a str",
+    "bytes": "bytes",
+    "object": "a configuration object",
+}
+
+
+def check_option(name: str, value: Any) -> Any:
+    """The value as it is passed to a backend: seconds as float, numbers in range.
+
+    Raises:
+        OptionError: no such option, a wrong type, or out of range; the text says what is right.
+    """
+    spec = OPTIONS.get(name)
+    if spec is None:
+        import difflib
+
+        close = difflib.get_close_matches(name, OPTIONS, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(OPTIONS)}"
+        raise OptionError(f"there is no option {name!r}{hint}")
+    kind = spec.kind
+    if value is None and kind in ("seconds_or_none", "size_or_none", "object"):
+        return None
+    if kind in ("seconds", "seconds_or_none"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _wrong_type(spec, value)
+        value = float(value)
+        if math.isnan(value):
+            raise _out_of_range(spec, value)
+    elif kind in ("int", "size_or_none"):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _wrong_type(spec, value)
+    elif kind == "object":
+        return value
+    elif not isinstance(value, {"bool": bool, "str": str, "bytes": bytes}[kind]):
+        raise _wrong_type(spec, value)
+    if spec.minimum is not None and value < spec.minimum:
+        raise _out_of_range(spec, value)
+    if spec.maximum is not None and value > spec.maximum:
+        raise _out_of_range(spec, value)
+    return value
+
+
+def _wrong_type(spec: OptionSpec, value: Any) -> OptionError:
+    return OptionError(
+        f"{spec.name} takes {_WANTED[spec.kind]}, not {type(value).__name__} ({value!r})"
+    )
+
+
+def _out_of_range(spec: OptionSpec, value: Any) -> OptionError:
+    unit = f" {spec.unit}" if spec.unit else ""
+    bounds = f"{spec.minimum:g} to {spec.maximum:g}{unit}"
+    return OptionError(f"{spec.name} must be {bounds}, not {value!r}")
