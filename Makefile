@@ -1,0 +1,41 @@
+# Everything here sets itself up first; a second run finds the set-up done and is quick.
+# PYTHON=/path/to/python chooses the interpreter (3.11 or later).
+
+RUN = sh tools/run
+
+.PHONY: help test demo develop lint wheel matrix bench clean
+
+help:
+	@echo 'make test     set up, then run all checks and all tests, on every Python found'
+	@echo 'make demo     set up, then ship a tree of files over every backend and check it'
+	@echo 'make develop  an editable install in .venv, with the tools for tests and lint'
+	@echo 'make lint     ruff, mypy, and a build with the compiler warnings as errors'
+	@echo 'make wheel    the wheel and the source archive, in dist/'
+	@echo 'make matrix   write compat_matrix.md anew from the libraries installed here'
+	@echo 'make bench    throughput against pyzmq and C programs on the same libraries'
+	@echo 'make clean    remove all that these commands made'
+
+test:
+	@$(RUN) test
+
+demo:
+	@$(RUN) demo
+
+develop:
+	@$(RUN) develop
+
+lint:
+	@$(RUN) lint
+
+wheel:
+	@$(RUN) wheel
+
+matrix:
+	@$(RUN) matrix
+
+bench:
+	@$(RUN) bench
+
+clean:
+	rm -rf build dist .venvs .mypy_cache .ruff_cache .pytest_cache bench/build bench/results
+	find src backends tests tools bench -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,81 @@
+"""How the tools speak and run programs: every command is shown before it runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["ROOT", "Failure", "capture", "run", "say", "succeeds"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Failure(Exception):
+    """Something that the person at the terminal must put right; the text says how."""
+
+
+def say(text: str) -> None:
+    print(f"== {text}", flush=True)
+
+
+def run(
+    command: Sequence[str | Path], env: Mapping[str, str] | None = None, *, quiet: bool = False
+) -> None:
+    """Run a program that shares this terminal, without input.
+
+    With `quiet` its output is shown only if it fails.
+
+    Raises:
+        Failure: it did not exit with status 0.
+    """
+    words = [str(word) for word in command]
+    shown = " ".join(shlex.quote(word) for word in _short(words))
+    extra = " ".join(f"{key}={shlex.quote(value)}" for key, value in (env or {}).items())
+    print(f"$ {extra + ' ' if extra else ''}{shown}", flush=True)
+    started = time.monotonic()
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        check=False,
+    )
+    took = time.monotonic() - started
+    if done.returncode != 0:
+        if quiet:
+            print(done.stdout.decode(errors="replace"), flush=True)
+        raise Failure(f"exit status {done.returncode} after {took:.0f} s: {shown}")
+    if took > 10:
+        print(f"  ({took:.0f} s)", flush=True)
+
+
+def capture(command: Sequence[str | Path]) -> tuple[int, str]:
+    """Exit status and output (both streams) of a program; (127, ...) where it cannot be run."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:
+        return 127, str(error)
+    return done.returncode, done.stdout.decode(errors="replace").strip()
+
+
+def succeeds(command: Sequence[str | Path]) -> bool:
+    return capture(command)[0] == 0
+
+
+def _short(words: Sequence[str]) -> list[str]:
+    """Paths inside the checkout without its prefix."""
+    prefix = f"{ROOT}{os.sep}"
+    return [word.replace(prefix, "") for word in words]

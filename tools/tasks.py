@@ -1,0 +1,175 @@
+"""The commands behind the Makefile; each does the set-up that it needs first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from console import ROOT, Failure, run, say
+from environments import FOLDER, Environment, main_environment, other_pythons
+from system import ensure_python_parts, ensure_system
+from wheel import find_wheel
+
+STYLE = ("src", "backends", "tests", "tools", "bench", "examples", "setup.py")
+MAIN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+WHEEL_TESTS = ("tests/unit", "tests/conformance", "tests/backends")
+
+
+class Report:
+    """Runs steps and remembers how each ended; after a failed one the others still run."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, float]] = []
+
+    def step(self, title: str, action: Callable[[], object]) -> None:
+        say(title)
+        started = time.monotonic()
+        try:
+            action()
+        except Failure as failure:
+            print(failure, file=sys.stderr, flush=True)
+            self.rows.append((title, "FAILED", time.monotonic() - started))
+        else:
+            self.rows.append((title, "ok", time.monotonic() - started))
+
+    def close(self) -> None:
+        """Print the table.
+
+        Raises:
+            Failure: a step failed.
+        """
+        say("summary")
+        width = max(len(title) for title, _, _ in self.rows)
+        for title, result, took in self.rows:
+            print(f"  {title:<{width}}  {result:<6}  {took:6.1f} s")
+        failed = [title for title, result, _ in self.rows if result != "ok"]
+        if failed:
+            raise Failure(f"failed: {', '.join(failed)}")
+
+
+def present(*names: str) -> list[Path]:
+    return [ROOT / name for name in names if (ROOT / name).exists()]
+
+
+def prepare(*groups: str, warnings: bool = False) -> Environment:
+    ensure_python_parts()
+    ensure_system()
+    return main_environment(*groups, warnings=warnings)
+
+
+def lint_steps(environment: Environment, report: Report) -> None:
+    ruff = environment.program("ruff")
+    mypy: list[str | Path] = [environment.python, "-m", "mypy"]
+    report.step("ruff check", lambda: run([ruff, "check", *present(*STYLE)]))
+    report.step("ruff format", lambda: run([ruff, "format", "--check", *present(*STYLE)]))
+    report.step("mypy, the package", lambda: run(mypy))
+    report.step(
+        "mypy, tools", lambda: run([*mypy, "--strict", *sorted((ROOT / "tools").glob("*.py"))])
+    )
+    report.step(
+        "mypy, bench", lambda: run([*mypy, "--strict", *sorted((ROOT / "bench").glob("*.py"))])
+    )
+
+
+def pytest(environment: Environment, *paths: str | Path) -> None:
+    """Run tests against the wheel that is installed there.
+
+    `-P` and the absence of the checkout's sources from the path keep it to the installed package.
+    """
+    run([environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *paths])
+
+
+def test() -> None:
+    """Everything: style, types, compiler warnings, all tests here, the wheel on other Pythons."""
+    environment = prepare("test", "lint", warnings=True)
+    wheel = find_wheel()
+    report = Report()
+    report.step("wheel built with compiler warnings as errors", lambda: None)
+    lint_steps(environment, report)
+    report.step(f"tests, Python {MAIN_VERSION}", lambda: pytest(environment, "tests"))
+    others = other_pythons()
+    for version, base in others:
+        report.step(f"the same wheel, Python {version}", partial(on_python, version, base, wheel))
+    tested = ", ".join([MAIN_VERSION, *(version for version, _ in others)])
+    say(f"{wheel.name} was tested under Python {tested}")
+    report.close()
+
+
+def on_python(version: str, base: str, wheel: Path) -> None:
+    other = Environment(FOLDER / version, base)
+    other.create()
+    other.install_tools("test")
+    other.install_wheel(wheel)
+    pytest(other, *present(*WHEEL_TESTS))
+
+
+def lint() -> None:
+    """Style, types and compiler warnings."""
+    environment = prepare("test", "lint", warnings=True)
+    report = Report()
+    report.step("wheel built with compiler warnings as errors", lambda: None)
+    lint_steps(environment, report)
+    report.close()
+
+
+def demo() -> None:
+    """`anymq demo` from the wheel."""
+    run([prepare().program("anymq"), "demo"])
+
+
+def develop() -> None:
+    """An editable install in .venv."""
+    ensure_python_parts()
+    ensure_system()
+    environment = Environment(ROOT / ".venv", sys.executable)
+    environment.create()
+    environment.install_tools("build", "test", "lint")
+    environment.install_editable()
+    say("run the tests with: .venv/bin/python -m pytest")
+
+
+def wheel() -> None:
+    """The wheel and the source archive in dist/."""
+    ensure_python_parts()
+    main_environment()
+    say(str(find_wheel().relative_to(ROOT)))
+
+
+def matrix() -> None:
+    """compat_matrix.md from the libraries that are installed."""
+    run([prepare().program("anymq"), "matrix", "--write", "compat_matrix.md"])
+
+
+def bench() -> None:
+    """Throughput ratios."""
+    run([prepare("test").python, "bench/throughput.py"])
+
+
+TASKS: dict[str, Callable[[], None]] = {
+    "test": test,
+    "lint": lint,
+    "demo": demo,
+    "develop": develop,
+    "wheel": wheel,
+    "matrix": matrix,
+    "bench": bench,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=TASKS)
+    try:
+        TASKS[parser.parse_args().task]()
+    except Failure as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
