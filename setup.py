@@ -1,5 +1,6 @@
 """The parts of the build that pyproject.toml has no form for: the C engine and the cffi adapters."""
 
+import glob
 import os
 
 from setuptools import Extension, setup
@@ -14,7 +15,7 @@ setup(
     ext_modules=[
         Extension(
             "anymq._engine",
-            sources=[f"{ENGINE}/module.c"],
+            sources=sorted(glob.glob(f"{ENGINE}/*.c")),
             depends=[f"{ENGINE}/engine.h", "backends/include/anymq_ops.h"],
             include_dirs=[ENGINE, "backends/include"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],

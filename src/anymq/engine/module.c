@@ -1,3 +1,53 @@
-#include <Python.h>
-static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "anymq._engine", NULL, 0, NULL, NULL, NULL, NULL, NULL};
-PyMODINIT_FUNC PyInit__engine(void) { return PyModule_Create(&def); }
+/* The module anymq._engine: the Handle type and what concerns the whole process. */
+#include "engine.h"
+
+static PyObject *setup(PyObject *Py_UNUSED(module), PyObject *ident)
+{
+    unsigned long main = PyLong_AsUnsignedLong(ident);
+    if (PyErr_Occurred())
+        return NULL;
+    amq_set_main_thread(main);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pending_closes(PyObject *Py_UNUSED(module), PyObject *limit)
+{
+    int64_t timeout;
+    if (amq_timeout_from(limit, &timeout) < 0)
+        return NULL;
+    int left = amq_pending_closes(timeout);
+    return left < 0 ? NULL : PyLong_FromLong(left);
+}
+
+static PyMethodDef functions[] = {
+    {"setup", setup, METH_O, PyDoc_STR("Tell which thread runs Python's signal handlers.")},
+    {"pending_closes", pending_closes, METH_O,
+     PyDoc_STR("Wait for closes in the background; how many are left.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    "anymq._engine",
+    PyDoc_STR("anymq's engine."),
+    -1,
+    functions,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+};
+
+PyMODINIT_FUNC PyInit__engine(void)
+{
+    if (amq_process_init() < 0 || amq_errors_init() < 0)
+        return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    PyObject *type = module != NULL ? amq_handle_type() : NULL;
+    if (type == NULL || PyModule_AddObjectRef(module, "Handle", type) < 0 ||
+        PyModule_AddIntConstant(module, "READABLE", ANYMQ_READABLE) < 0 ||
+        PyModule_AddIntConstant(module, "WRITABLE", ANYMQ_WRITABLE) < 0)
+        Py_CLEAR(module);
+    Py_XDECREF(type);
+    return module;
+}

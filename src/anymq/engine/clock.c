@@ -1,0 +1,87 @@
+/* Time, poll and wake-ups: what differs between platforms (this file: POSIX, eventfd on Linux). */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int64_t amq_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t amq_now_coarse(void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+#else
+    return read_clock(CLOCK_MONOTONIC);
+#endif
+}
+
+int amq_poll(int first, int second, int64_t ns)
+{
+    struct pollfd fds[2] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
+#ifdef __linux__
+    struct timespec limit = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+    int n = ppoll(fds, 2, ns < 0 ? NULL : &limit, NULL);
+#else
+    int64_t ms = (ns + NS_PER_MS - 1) / NS_PER_MS;
+    int n = poll(fds, 2, ns < 0 ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms);
+#endif
+    if (n < 0)
+        return errno == EINTR ? -1 : 0;
+    return (fds[0].revents != 0) | (fds[1].revents != 0) << 1;
+}
+
+void amq_sleep(int64_t ns)
+{
+    struct timespec t = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+    nanosleep(&t, NULL);
+}
+
+#ifdef __linux__
+
+int amq_wake_open(void)
+{
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+void amq_wake_set(int fd)
+{
+    uint64_t one = 1;
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+void amq_wake_clear(int fd)
+{
+    uint64_t count;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+}
+
+void amq_wake_close(int fd)
+{
+    close(fd);
+}
+
+#else
+#error "this platform needs its own wake-up descriptor: a pipe would do"
+#endif

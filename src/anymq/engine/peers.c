@@ -1,0 +1,128 @@
+/* Peers, their events, and whether all has been sent: what a socket knows besides messages. */
+#include "engine.h"
+
+#define SLICE (50 * NS_PER_MS)  /* another thread may have taken the news this one sleeps for */
+#define RETRY_MAX (10 * NS_PER_MS)
+
+/* libzmq exchanges subscriptions and notices peers only when the socket is used. */
+static void pump(Handle *h)
+{
+    if (!(h->traits & ANYMQ_EDGE))
+        return;
+    amq_lock(h);
+    h->ops->events(h->sock);
+    amq_unlock(h);
+}
+
+/* Sleep until there may be news or `left` is over (FOREVER: none). */
+static int pause_for_news(Handle *h, int64_t left, int64_t *retry)
+{
+    int fd = h->ops->peer_fd(h->sock);
+    int64_t ns = fd < 0 || h->traits & ANYMQ_EDGE ? *retry : SLICE;
+    *retry = *retry * 2 > RETRY_MAX ? RETRY_MAX : *retry * 2;
+    PyThreadState *thread = PyEval_SaveThread();
+    int result = amq_pause(h, fd, left >= 0 && left < ns ? left : ns, &thread);
+    PyEval_RestoreThread(thread);
+    if (result == ANYMQ_INTERRUPTED)
+        return amq_fail_closed(h);
+    return result == 0 ? 0 : -1;
+}
+
+static int64_t left_until(int64_t deadline)
+{
+    int64_t left = deadline == FOREVER ? FOREVER : deadline - amq_now();
+    return deadline != FOREVER && left < 0 ? 0 : left;
+}
+
+PyObject *amq_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    unsigned long endpoint = nargs > 0 ? PyLong_AsUnsignedLong(args[0]) : 0;
+    if (PyErr_Occurred() || amq_use(h) < 0)
+        return NULL;
+    pump(h);
+    int count = h->ops->peers(h->sock, (uint32_t)endpoint);
+    amq_unuse(h);
+    return PyLong_FromLong(count);
+}
+
+PyObject *amq_wait_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    int64_t timeout, retry = NS_PER_MS;
+    if (nargs != 3) {
+        PyErr_SetString(PyExc_TypeError, "wait_peers(n, endpoint, timeout)");
+        return NULL;
+    }
+    long n = PyLong_AsLong(args[0]);
+    unsigned long endpoint = PyLong_AsUnsignedLong(args[1]);
+    if (PyErr_Occurred() || amq_timeout_from(args[2], &timeout) < 0 || amq_use(h) < 0)
+        return NULL;
+    int64_t deadline = timeout < 0 ? FOREVER : amq_now() + timeout;
+    int reached = 0;
+    for (;;) {
+        pump(h);
+        reached = h->ops->peers(h->sock, (uint32_t)endpoint) >= n;
+        int64_t left = left_until(deadline);
+        if (reached || left == 0)
+            break;
+        if (pause_for_news(h, left, &retry) < 0) {
+            reached = -1;
+            break;
+        }
+    }
+    amq_unuse(h);
+    return reached < 0 ? NULL : PyBool_FromLong(reached);
+}
+
+PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    int64_t timeout, retry = NS_PER_MS;
+    anymq_event event;
+    if (amq_timeout_arg(args, nargs, 0, FOREVER, &timeout) < 0 || amq_use(h) < 0)
+        return NULL;
+    int64_t deadline = timeout < 0 ? FOREVER : amq_now() + timeout;
+    PyObject *result = NULL;
+    for (;;) {
+        pump(h);
+        if (h->ops->next_event(h->sock, &event) == 1) {
+            event.address[sizeof event.address - 1] = '\0';
+            result = Py_BuildValue("isILii", event.kind, event.address, (unsigned)event.peer,
+                                   (long long)event.time_ns, event.native, event.code);
+            break;
+        }
+        int64_t left = left_until(deadline);
+        if (left == 0) {
+            result = Py_NewRef(Py_None);
+            break;
+        }
+        if (pause_for_news(h, left, &retry) < 0)
+            break;
+    }
+    amq_unuse(h);
+    return result;
+}
+
+PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    int64_t timeout;
+    if (amq_timeout_arg(args, nargs, 0, FOREVER, &timeout) < 0 || amq_use(h) < 0)
+        return NULL;
+    int64_t deadline = timeout < 0 ? FOREVER : amq_now() + timeout;
+    int drained, result = 0;
+    for (int round = 0;; round++) {
+        amq_lock(h);
+        drained = h->ops->drained(h->sock);
+        amq_unlock(h);
+        int64_t left = left_until(deadline), ns = round < 20 ? NS_PER_MS / 5 : 2 * NS_PER_MS;
+        if (drained != 0 || left == 0)
+            break;
+        PyThreadState *thread = PyEval_SaveThread();
+        result = amq_pause(h, -1, left >= 0 && left < ns ? left : ns, &thread);
+        PyEval_RestoreThread(thread);
+        if (result != 0)
+            break;
+    }
+    amq_unuse(h);
+    if (result == ANYMQ_INTERRUPTED)
+        amq_fail_closed(h);
+    return result != 0 ? NULL : PyBool_FromLong(drained == 1);
+}

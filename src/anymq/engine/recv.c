@@ -1,0 +1,415 @@
+/* Receiving: one message, into a buffer, many, in parts, with its protocol header.
+ *
+ * A message that was taken from the library but does not fit what was asked for (a buffer that is
+ * too small, a call for one part and a message of several) goes to the handle's stash, where the
+ * next receive finds it first. Nothing that the library delivered is ever dropped here.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BIG 65536 /* bytes from which copying is worth releasing the interpreter lock */
+#define CHUNK 64  /* messages taken at a time in a batch */
+
+/* Results of an attempt besides those of anymq_ops.h. */
+enum {
+    MULTIPART = -10, /* the next message has several parts and one was asked for */
+    NO_MEMORY = -11,
+};
+
+typedef struct ReceiveOperation {
+    Operation base;
+    anymq_msg *messages;
+    size_t room;  /* messages that may be taken */
+    size_t count; /* messages or parts that were taken */
+    bool parts;   /* all parts of one message; `messages` grows with malloc */
+} ReceiveOperation;
+
+/* The stash is guarded by the handle's lock, which only some libraries make the callers hold. */
+static void stash_lock(Handle *h)
+{
+    if (!(h->traits & ANYMQ_NEEDS_LOCK))
+        pthread_mutex_lock(&h->lock);
+}
+
+static void stash_unlock(Handle *h)
+{
+    if (!(h->traits & ANYMQ_NEEDS_LOCK))
+        pthread_mutex_unlock(&h->lock);
+}
+
+/* Put parts at the front or the back of the stash, the handle being locked. On failure they are
+ * still the caller's. */
+static int stash_put(Handle *h, const anymq_msg *parts, size_t count, bool front)
+{
+    Stash *entry = malloc(sizeof *entry + count * sizeof *parts);
+    if (entry == NULL)
+        return -1;
+    entry->count = count;
+    memcpy(entry->parts, parts, count * sizeof *parts);
+    stash_lock(h);
+    Stash **at = &h->stash;
+    while (!front && *at != NULL)
+        at = &(*at)->next;
+    entry->next = *at;
+    *at = entry;
+    atomic_fetch_add(&h->stashed, 1);
+    stash_unlock(h);
+    return 0;
+}
+
+void amq_stash_free(Handle *h)
+{
+    while (h->stash != NULL) {
+        Stash *entry = h->stash;
+        h->stash = entry->next;
+        for (size_t i = 0; i < entry->count; i++)
+            h->ops->msg_release(h->sock, &entry->parts[i]);
+        free(entry);
+    }
+    atomic_store(&h->stashed, 0);
+}
+
+static bool grow(ReceiveOperation *op)
+{
+    size_t room = op->room < 4 ? 8 : op->room * 2;
+    anymq_msg *larger = realloc(op->messages, room * sizeof *larger);
+    if (larger == NULL)
+        return false;
+    op->messages = larger;
+    op->room = room;
+    return true;
+}
+
+/* Take the stash's first message if it fits the operation. */
+static int take_stashed(Handle *h, ReceiveOperation *op)
+{
+    int result = ANYMQ_AGAIN;
+    stash_lock(h);
+    Stash *entry = h->stash;
+    if (entry != NULL && entry->count > 1 && !op->parts)
+        result = MULTIPART;
+    else if (entry != NULL) {
+        result = ANYMQ_OK;
+        while (op->parts && op->room < entry->count && result == ANYMQ_OK)
+            if (!grow(op))
+                result = NO_MEMORY;
+        if (result == ANYMQ_OK) {
+            memcpy(op->messages + op->count, entry->parts, entry->count * sizeof *entry->parts);
+            op->count += entry->count;
+            h->stash = entry->next;
+            atomic_fetch_sub(&h->stashed, 1);
+            free(entry);
+        }
+    }
+    stash_unlock(h);
+    return result;
+}
+
+/* The rest of a message whose first part has arrived: it is there already, or will be at once. */
+static int take_rest(Handle *h, ReceiveOperation *op)
+{
+    while (op->messages[op->count - 1].flags & ANYMQ_MORE) {
+        if (op->count == op->room && !grow(op))
+            return NO_MEMORY;
+        int result = h->ops->try_recv(h->sock, &op->messages[op->count]);
+        if (result != ANYMQ_OK)
+            return result;
+        op->count++;
+    }
+    return ANYMQ_OK;
+}
+
+/* A message of several parts arrived where one was asked for: keep it for recv_parts. */
+static int keep_multipart(Handle *h, const anymq_msg *first)
+{
+    ReceiveOperation all = {.messages = malloc(8 * sizeof(anymq_msg)), .room = 8, .parts = true};
+    if (all.messages == NULL)
+        return NO_MEMORY;
+    all.messages[all.count++] = *first;
+    int result = take_rest(h, &all);
+    if (result == ANYMQ_OK && stash_put(h, all.messages, all.count, false) < 0)
+        result = NO_MEMORY;
+    if (result != ANYMQ_OK)
+        for (size_t i = 0; i < all.count; i++)
+            h->ops->msg_release(h->sock, &all.messages[i]);
+    free(all.messages);
+    return result == ANYMQ_OK ? MULTIPART : result;
+}
+
+static int attempt_recv(Handle *h, Operation *base)
+{
+    ReceiveOperation *op = (ReceiveOperation *)base;
+    if (atomic_load_explicit(&h->stashed, memory_order_relaxed)) {
+        int result = take_stashed(h, op);
+        if (result != ANYMQ_AGAIN)
+            return result;
+    }
+    if (op->parts) {
+        if (op->count == 0) {
+            int result = h->ops->try_recv(h->sock, &op->messages[0]);
+            if (result != ANYMQ_OK)
+                return result;
+            op->count = 1;
+        }
+        return take_rest(h, op);
+    }
+    while (op->count < op->room) {
+        anymq_msg *m = &op->messages[op->count];
+        int result = h->ops->try_recv(h->sock, m);
+        if (result == ANYMQ_OK && m->flags & ANYMQ_MORE)
+            result = keep_multipart(h, m);
+        if (result != ANYMQ_OK)
+            return op->count > 0 ? ANYMQ_OK : result;
+        op->count++;
+    }
+    return ANYMQ_OK;
+}
+
+static int native_recv(Handle *h, Operation *base, int ms)
+{
+    ReceiveOperation *op = (ReceiveOperation *)base;
+    int result = h->ops->wait_recv(h->sock, &op->messages[0], ms);
+    if (result == ANYMQ_OK) {
+        op->count = 1;
+        if (op->room > 1 && !op->parts)
+            attempt_recv(h, base);
+    }
+    return result;
+}
+
+static int report(Handle *h, int result, int64_t timeout)
+{
+    switch (result) {
+    case ANYMQ_AGAIN:
+        return amq_fail_timeout(h, timeout, "receive", 0);
+    case ANYMQ_INTERRUPTED:
+        return amq_fail_closed(h);
+    case MULTIPART:
+        return amq_fail(h, amq_StateError,
+                        "the next message has several parts: take it with recv_parts()");
+    case NO_MEMORY:
+        PyErr_NoMemory();
+        return -1;
+    case AMQ_RAISED:
+        return -1;
+    default:
+        return amq_fail_native(h, result, "receive");
+    }
+}
+
+/* Receive with the handle in use: 0 and op->count messages, or -1 with an exception set. */
+static int receive(Handle *h, ReceiveOperation *op, int64_t timeout)
+{
+    int result = amq_run(h, &op->base, timeout);
+    if (result == ANYMQ_OK) {
+        atomic_fetch_add_explicit(&h->received, op->parts ? 1 : op->count, memory_order_relaxed);
+        return 0;
+    }
+    while (op->count > 0) /* parts of a message whose rest could not be taken */
+        h->ops->msg_release(h->sock, &op->messages[--op->count]);
+    return report(h, result, timeout);
+}
+
+static PyObject *to_bytes(const void *data, size_t size)
+{
+    if (size < BIG)
+        return PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (bytes != NULL) {
+        char *target = PyBytes_AsString(bytes);
+        Py_BEGIN_ALLOW_THREADS
+        memcpy(target, data, size);
+        Py_END_ALLOW_THREADS
+    }
+    return bytes;
+}
+
+/* Make one object of a received message and free it; on failure it is kept in the stash. */
+static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(const anymq_msg *))
+{
+    PyObject *object = make(m);
+    if (object != NULL)
+        h->ops->msg_release(h->sock, m);
+    else {
+        amq_lock(h);
+        if (stash_put(h, m, 1, true) < 0)
+            h->ops->msg_release(h->sock, m);
+        amq_unlock(h);
+    }
+    return object;
+}
+
+static PyObject *make_bytes(const anymq_msg *m)
+{
+    return to_bytes(m->data, m->size);
+}
+
+static PyObject *make_message(const anymq_msg *m)
+{
+    PyObject *header = PyBytes_FromStringAndSize(m->header, (Py_ssize_t)m->header_size);
+    PyObject *body = header != NULL ? to_bytes(m->data, m->size) : NULL;
+    if (body == NULL) {
+        Py_XDECREF(header);
+        return NULL;
+    }
+    return Py_BuildValue("NNI", header, body, (unsigned)m->peer);
+}
+
+/* Arguments and direction of a receive whose time limit is argument `index`. */
+static int begin(Handle *h, PyObject *const *args, Py_ssize_t nargs, Py_ssize_t index,
+                 int64_t *timeout)
+{
+    if (amq_timeout_arg(args, nargs, index, h->recv_timeout, timeout) < 0)
+        return -1;
+    if (!h->can_recv)
+        return amq_fail(h, amq_StateError, "a %U socket only sends; it cannot receive",
+                        h->protocol);
+    return amq_use(h);
+}
+
+static ReceiveOperation operation(anymq_msg *messages, size_t room, bool parts)
+{
+    return (ReceiveOperation){
+        {ANYMQ_READABLE, attempt_recv, native_recv, true}, messages, room, 0, parts};
+}
+
+static PyObject *recv_one(Handle *h, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *(*make)(const anymq_msg *))
+{
+    int64_t timeout;
+    if (begin(h, args, nargs, 0, &timeout) < 0)
+        return NULL;
+    anymq_msg message;
+    ReceiveOperation op = operation(&message, 1, false);
+    PyObject *object = receive(h, &op, timeout) < 0 ? NULL : consume(h, &message, make);
+    amq_unuse(h);
+    return object;
+}
+
+PyObject *amq_recv(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    return recv_one(h, args, nargs, make_bytes);
+}
+
+PyObject *amq_recv_message(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    return recv_one(h, args, nargs, make_message);
+}
+
+PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    int64_t timeout;
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(args[0], &buffer, PyBUF_WRITABLE) < 0)
+        return NULL;
+    PyObject *written = NULL;
+    if (begin(h, args, nargs, 1, &timeout) == 0) {
+        anymq_msg message;
+        ReceiveOperation op = operation(&message, 1, false);
+        if (receive(h, &op, timeout) == 0) {
+            size_t size = message.size;
+            if (size <= (size_t)buffer.len) {
+                memcpy(buffer.buf, message.data, size);
+                h->ops->msg_release(h->sock, &message);
+                written = PyLong_FromSize_t(size);
+            } else {
+                amq_lock(h);
+                if (stash_put(h, &message, 1, true) == 0) {
+                    atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
+                    amq_fail_too_large(h, size, (size_t)buffer.len);
+                } else {
+                    h->ops->msg_release(h->sock, &message);
+                    PyErr_NoMemory();
+                }
+                amq_unlock(h);
+            }
+        }
+        amq_unuse(h);
+    }
+    PyBuffer_Release(&buffer);
+    return written;
+}
+
+/* Make bytes of a batch and append them; those that could not be made go back to the stash. */
+static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        PyObject *bytes = make_bytes(&messages[i]);
+        if (bytes == NULL || PyList_Append(list, bytes) < 0) {
+            Py_XDECREF(bytes);
+            amq_lock(h);
+            while (count-- > i)
+                if (stash_put(h, &messages[count], 1, true) < 0)
+                    h->ops->msg_release(h->sock, &messages[count]);
+            amq_unlock(h);
+            return -1;
+        }
+        Py_DECREF(bytes);
+        h->ops->msg_release(h->sock, &messages[i]);
+    }
+    return 0;
+}
+
+PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    int64_t timeout;
+    Py_ssize_t max = PyLong_AsSsize_t(args[0]);
+    if (max == -1 && PyErr_Occurred())
+        return NULL;
+    if (max < 1) {
+        amq_fail_option("recv_many takes at least one message: max must be 1 or more");
+        return NULL;
+    }
+    if (begin(h, args, nargs, 1, &timeout) < 0)
+        return NULL;
+    PyObject *list = PyList_New(0);
+    anymq_msg messages[CHUNK];
+    while (list != NULL) {
+        size_t have = (size_t)PyList_Size(list), want = (size_t)max - have;
+        ReceiveOperation op = operation(messages, want < CHUNK ? want : CHUNK, false);
+        if (have == 0) {
+            if (receive(h, &op, timeout) < 0)
+                Py_CLEAR(list);
+        } else if (amq_try(h, &op.base) == ANYMQ_OK) {
+            atomic_fetch_add_explicit(&h->received, op.count, memory_order_relaxed);
+        } else {
+            break; /* an error will be met again by the next call; what there is comes first */
+        }
+        if (list != NULL && append_all(h, list, messages, op.count) < 0)
+            Py_CLEAR(list);
+        if (list == NULL || PyList_Size(list) == max || op.count < op.room)
+            break;
+    }
+    amq_unuse(h);
+    return list;
+}
+
+PyObject *amq_recv_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs)
+{
+    int64_t timeout;
+    if (begin(h, args, nargs, 0, &timeout) < 0)
+        return NULL;
+    ReceiveOperation op = operation(malloc(8 * sizeof(anymq_msg)), 8, true);
+    PyObject *list = NULL;
+    if (op.messages == NULL)
+        PyErr_NoMemory();
+    else if (receive(h, &op, timeout) == 0) {
+        list = PyList_New(0);
+        for (size_t i = 0; i < op.count && list != NULL; i++) {
+            PyObject *bytes = make_bytes(&op.messages[i]);
+            if (bytes == NULL || PyList_Append(list, bytes) < 0)
+                Py_CLEAR(list);
+            Py_XDECREF(bytes);
+        }
+        amq_lock(h);
+        if (list != NULL || stash_put(h, op.messages, op.count, true) < 0)
+            for (size_t i = 0; i < op.count; i++)
+                h->ops->msg_release(h->sock, &op.messages[i]);
+        amq_unlock(h);
+    }
+    free(op.messages);
+    amq_unuse(h);
+    return list;
+}

@@ -1,0 +1,211 @@
+/* Trying and waiting.
+ *
+ * An operation is attempted first and waits only when the library says that it would block. There
+ * are two kinds of waits. Readiness: poll the library's descriptor together with the handle's
+ * wake-up, then attempt again. Native: let the library block, in slices where signals matter.
+ *
+ * With an edge-triggered descriptor (libzmq) any call may consume the edge that another thread
+ * sleeps for. So whoever has used the socket looks at its events before unlocking and wakes those
+ * who wait for what is ready; they do the same in turn.
+ *
+ * Only the main thread runs Python's signal handlers. It never sleeps longer than a slice, because
+ * the system may deliver a signal to any thread, or just before the sleep begins.
+ */
+#include "engine.h"
+
+#define SLICE (50 * NS_PER_MS)
+#define RETRY_MAX (10 * NS_PER_MS) /* between attempts where the library has nothing to poll */
+
+void amq_lock(Handle *h)
+{
+    if (!(h->traits & ANYMQ_NEEDS_LOCK) || pthread_mutex_trylock(&h->lock) == 0)
+        return;
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&h->lock);
+    Py_END_ALLOW_THREADS
+}
+
+void amq_lock_raw(Handle *h)
+{
+    if (h->traits & ANYMQ_NEEDS_LOCK)
+        pthread_mutex_lock(&h->lock);
+}
+
+/* Wake those who wait for what is ready. */
+static void settle(Handle *h)
+{
+    if (!(h->traits & ANYMQ_EDGE) || (h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE]) == 0)
+        return;
+    int ready = h->ops->events(h->sock);
+    if ((ready & ANYMQ_READABLE && h->waiting[ANYMQ_READABLE]) ||
+        (ready & ANYMQ_WRITABLE && h->waiting[ANYMQ_WRITABLE]))
+        amq_wake_set(atomic_load(&h->wake));
+}
+
+void amq_unlock(Handle *h)
+{
+    if (!(h->traits & ANYMQ_NEEDS_LOCK))
+        return;
+    settle(h);
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* One attempt, with the handle locked. libzmq's "would block" can be stale: its events tell. */
+static int attempt(Handle *h, Operation *op)
+{
+    int result = op->attempt(h, op);
+    if (h->traits & ANYMQ_EDGE)
+        for (int i = 0; i < 2 && result == ANYMQ_AGAIN; i++) {
+            if (!(h->ops->events(h->sock) & op->direction))
+                break;
+            result = op->attempt(h, op);
+        }
+    return result;
+}
+
+int amq_try(Handle *h, Operation *op)
+{
+    int result;
+    if (op->brief && h->traits & ANYMQ_SHORT_TRY) {
+        amq_lock(h);
+        result = attempt(h, op);
+        amq_unlock(h);
+        return result;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    amq_lock_raw(h);
+    result = attempt(h, op);
+    amq_unlock(h);
+    Py_END_ALLOW_THREADS
+    return result;
+}
+
+int amq_wake_fd(Handle *h)
+{
+    int fd = atomic_load(&h->wake);
+    if (fd >= 0)
+        return fd;
+    int made = amq_wake_open(); /* -1 when descriptors have run out: slices still work */
+    int expected = -1;
+    if (made >= 0 && !atomic_compare_exchange_strong(&h->wake, &expected, made)) {
+        amq_wake_close(made);
+        return expected;
+    }
+    return made;
+}
+
+int amq_check_signals(Handle *h, PyThreadState **thread)
+{
+    PyEval_RestoreThread(*thread);
+    atomic_fetch_add(&h->parked, 1);
+    int raised = PyErr_CheckSignals();
+    atomic_fetch_sub(&h->parked, 1);
+    *thread = PyEval_SaveThread();
+    return raised < 0 ? AMQ_RAISED : 0;
+}
+
+int amq_pause(Handle *h, int fd, int64_t ns, PyThreadState **thread)
+{
+    bool main = amq_in_main_thread();
+    int wake = amq_wake_fd(h);
+    if ((main || wake < 0) && (ns < 0 || ns > SLICE))
+        ns = SLICE;
+    int ready = amq_poll(fd, wake, ns);
+    if (!amq_is_open(h))
+        return ANYMQ_INTERRUPTED;
+    if (ready > 0 && ready & 2)
+        amq_wake_clear(wake);
+    if (ready <= 0 && main) {
+        if (amq_check_signals(h, thread) != 0)
+            return AMQ_RAISED;
+        if (!amq_is_open(h))
+            return ANYMQ_INTERRUPTED;
+    }
+    return 0;
+}
+
+static int64_t time_left(int64_t deadline)
+{
+    if (deadline == INT64_MAX)
+        return FOREVER;
+    int64_t left = deadline - amq_now();
+    return left > 0 ? left : 0;
+}
+
+/* Let the library block. */
+static int run_native(Handle *h, Operation *op, int64_t deadline, PyThreadState **thread)
+{
+    bool main = amq_in_main_thread();
+    for (;;) {
+        int64_t left = time_left(deadline);
+        if (left == 0)
+            return ANYMQ_AGAIN;
+        if (main && (left < 0 || left > SLICE))
+            left = SLICE;
+        int64_t ms = left < 0 ? -1 : (left + NS_PER_MS - 1) / NS_PER_MS;
+        int result = op->native(h, op, (int)ms);
+        if (result != ANYMQ_AGAIN)
+            return result;
+        if (main && amq_check_signals(h, thread) != 0)
+            return AMQ_RAISED;
+        if (!amq_is_open(h))
+            return ANYMQ_INTERRUPTED;
+    }
+}
+
+/* Poll and attempt. While a thread sleeps it is enlisted in `waiting`, under the same lock under
+ * which its last attempt failed, so that nobody can take its edge unseen. */
+static int run_readiness(Handle *h, Operation *op, int64_t deadline, PyThreadState **thread)
+{
+    int *waiting = &h->waiting[op->direction];
+    int64_t retry = NS_PER_MS;
+    bool enlisted = false;
+    int result;
+    amq_wake_fd(h);
+    for (;;) {
+        amq_lock_raw(h);
+        if (enlisted)
+            *waiting -= 1;
+        result = attempt(h, op);
+        int fd = h->ops->wait_fd(h->sock, op->direction);
+        if (h->traits & ANYMQ_EDGE) {
+            settle(h);
+            enlisted = result == ANYMQ_AGAIN;
+            *waiting += enlisted;
+            pthread_mutex_unlock(&h->lock);
+        }
+        if (result != ANYMQ_AGAIN)
+            return result;
+        int64_t left = time_left(deadline);
+        if (left == 0)
+            break;
+        if (fd < 0 && (left < 0 || left > retry)) {
+            left = retry;
+            retry = retry * 2 > RETRY_MAX ? RETRY_MAX : retry * 2;
+        }
+        result = amq_pause(h, fd, left, thread);
+        if (result != 0)
+            break;
+    }
+    if (enlisted) {
+        amq_lock_raw(h);
+        *waiting -= 1;
+        amq_unlock(h);
+    }
+    return result == 0 ? ANYMQ_AGAIN : result;
+}
+
+int amq_run(Handle *h, Operation *op, int64_t timeout)
+{
+    int result = amq_try(h, op);
+    if (result != ANYMQ_AGAIN || timeout == 0)
+        return result;
+    int64_t deadline = timeout < 0 ? INT64_MAX : amq_now() + timeout;
+    PyThreadState *thread = PyEval_SaveThread();
+    if (h->traits & ANYMQ_NATIVE_WAIT)
+        result = run_native(h, op, deadline, &thread);
+    else
+        result = run_readiness(h, op, deadline, &thread);
+    PyEval_RestoreThread(thread);
+    return result;
+}
