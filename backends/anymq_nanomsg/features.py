@@ -1,0 +1,151 @@
+"""What an opened libnanomsg can do, asked from the library itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from anymq.features import (
+    CAPABILITIES,
+    OPTION_NAMES,
+    TRANSPORTS,
+    Support,
+    absent,
+    emulated,
+    known_features,
+    native,
+)
+from anymq.protocols import Protocol
+
+from .library import Library, NativeError
+from .options import MAPPED
+
+__all__ = ["find_features"]
+
+ABSENT = {
+    "protocol.pair1": "nanomsg has only version 0 of PAIR",
+    "transport.abstract": "nanomsg passes ipc names as C strings, which end at a null character",
+    "option.send_buffer": "nanomsg's buffers count bytes: use send_buffer_bytes",
+    "option.recv_buffer": "nanomsg's buffers count bytes: use recv_buffer_bytes",
+    "option.tcp_keepalive": "nanomsg does not set SO_KEEPALIVE",
+    "contexts": "nanomsg has one request or survey at a time on a socket",
+    "multipart": "a message of nanomsg has one part",
+    "peer_address": "nanomsg does not tell who connected",
+    "tls": "nanomsg has no TLS transport",
+}
+
+ENGINE = "kept by anymq's own waits"
+
+
+def find_features(library: Library) -> Mapping[str, Support]:
+    """An answer for every known feature, in their order."""
+    found = {
+        **dict(_protocols(library)),
+        **dict(_transports(library)),
+        **dict(_options(library)),
+        **_capabilities(library),
+    }
+    return MappingProxyType({name: found.get(name) or _absent(name) for name in known_features()})
+
+
+def _absent(name: str) -> Support:
+    reason = ABSENT.get(name)
+    if reason is None:
+        kind, _, what = name.partition(".")
+        reason = f"nanomsg has no such {kind}" if what else "nanomsg has nothing like it"
+    return absent(reason, "no such constant in nn_symbol")
+
+
+def _said(library: Library, constant: str) -> Support | None:
+    value = library.constants.get(constant)
+    return None if value is None else native(f"nn_symbol: {constant} = {value}")
+
+
+def _protocols(library: Library) -> Iterator[tuple[str, Support]]:
+    for protocol in Protocol:
+        support = _said(library, f"NN_{protocol.name}")
+        if support:
+            yield f"protocol.{protocol.value}", support
+
+
+def _transports(library: Library) -> Iterator[tuple[str, Support]]:
+    protocols = {p.name for p in library.named("PROTOCOL")}
+    for scheme in TRANSPORTS:
+        constant = f"NN_{scheme.upper()}"
+        support = _said(library, constant)
+        if support is None or constant in protocols:
+            continue
+        if scheme == "ws":
+            support = _probe(library, "ws")
+        yield f"transport.{scheme}", support
+
+
+def _probe(library: Library, scheme: str) -> Support:
+    """Whether a transport that builds may leave out is there: dial an address without a host."""
+    nn = library.functions
+    probe = f'nn_connect("{scheme}://") on a throw-away socket'
+    try:
+        number = library.check(
+            nn.nn_socket(library.constants["AF_SP"], library.constants["NN_PAIR"])
+        )
+    except NativeError as error:
+        return native(f"nn_symbol; the probe failed: {library.text(error.code)}")
+    try:
+        library.check(nn.nn_connect(number, f"{scheme}://".encode()))
+        said = "was taken"
+    except NativeError as error:
+        name = library.errors.get(error.code, str(error.code))
+        if name == "EPROTONOSUPPORT":
+            return absent("this build leaves it out", f"{probe}: {name}", "a build with it")
+        said = name
+    finally:
+        nn.nn_close(number)
+    return native(f"{probe}: {said}")
+
+
+def _options(library: Library) -> Iterator[tuple[str, Support]]:
+    for name in OPTION_NAMES:
+        conversion = MAPPED.get(name)
+        if conversion is not None:
+            option = library.options.get(conversion.native)
+            if option is not None:
+                evidence = f"nn_symbol_info: {option.name} = {option.number}, {option.type}"
+                yield f"option.{name}", native(evidence, option.name)
+    for name in ("send_timeout", "recv_timeout"):
+        yield f"option.{name}", emulated(ENGINE, "NN_SNDFD, NN_RCVFD")
+    yield (
+        "option.linger",
+        emulated(
+            "nanomsg ignores NN_LINGER since 1.1: close waits for what `flush` can see",
+            "NN_SNDFD",
+        ),
+    )
+    yield (
+        "option.immediate",
+        native(
+            "NN_STAT_CURRENT_CONNECTIONS",
+            "nanomsg always waits for a connected peer: only True is possible",
+        ),
+    )
+
+
+def _capabilities(library: Library) -> dict[str, Support]:
+    found = {
+        "raw": _said(library, "AF_SP_RAW"),
+        "peers": _said(library, "NN_STAT_CURRENT_CONNECTIONS"),
+        "peer_events": emulated(
+            "changes of the counters, seen when events are asked for",
+            "NN_STAT_CURRENT_CONNECTIONS and its like",
+        ),
+        "statistics": native("symbol nn_get_statistic"),
+        "flush": emulated(
+            "told for PUSH and PAIR with one peer, and for REQ by its reply; else unknown",
+            "NN_SNDFD",
+        ),
+        "bound_port": emulated(
+            "nanomsg cannot tell a port: anymq chooses a free one and binds to it",
+            "nn_bind knows no port 0",
+        ),
+        "poll_fd": native("nn_symbol: NN_RCVFD, NN_SNDFD"),
+    }
+    return {name: s for name, s in found.items() if s is not None and name in CAPABILITIES}

@@ -1,0 +1,147 @@
+/* What the files of this adapter share: the table of one opened libnanomsg, and one socket of it.
+ *
+ * No header of nanomsg is needed to build: the functions are declared here as its manual pages
+ * give them, and the constants are read from the library itself (nn_symbol) when it is opened.
+ */
+#ifndef ANYMQ_NANOMSG_H
+#define ANYMQ_NANOMSG_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "anymq_ops.h"
+
+/* The library's own structures (nn_send(3), nn_sendmsg(3), nn_cmsg(3), nn_symbol_info(3)). */
+struct nn_iovec {
+    void *iov_base;
+    size_t iov_len;
+};
+
+struct nn_msghdr {
+    struct nn_iovec *msg_iov;
+    int msg_iovlen;
+    void *msg_control;
+    size_t msg_controllen;
+};
+
+struct nn_cmsghdr {
+    size_t cmsg_len;
+    int cmsg_level;
+    int cmsg_type;
+};
+
+struct nn_symbol_properties {
+    int value;
+    const char *name;
+    int ns;
+    int type;
+    int unit;
+};
+
+/* Ancillary data of SP: the only constants that nn_symbol does not list. */
+#define ANYMQ_NN_PROTO_SP 1
+#define ANYMQ_NN_SP_HDR 1
+#define ANYMQ_NN_MSG ((size_t)-1)
+
+/* Every function that the adapter calls: name, result, parameters. */
+#define ANYMQ_NN_FUNCTIONS(X)                                                               \
+    X(nn_errno, int, (void))                                                                \
+    X(nn_strerror, const char *, (int))                                                     \
+    X(nn_symbol, const char *, (int, int *))                                                \
+    X(nn_symbol_info, int, (int, struct nn_symbol_properties *, int))                       \
+    X(nn_allocmsg, void *, (size_t, int))                                                   \
+    X(nn_freemsg, int, (void *))                                                            \
+    X(nn_socket, int, (int, int))                                                           \
+    X(nn_close, int, (int))                                                                 \
+    X(nn_setsockopt, int, (int, int, int, const void *, size_t))                            \
+    X(nn_getsockopt, int, (int, int, int, void *, size_t *))                                \
+    X(nn_bind, int, (int, const char *))                                                    \
+    X(nn_connect, int, (int, const char *))                                                 \
+    X(nn_shutdown, int, (int, int))                                                         \
+    X(nn_sendmsg, int, (int, const struct nn_msghdr *, int))                                \
+    X(nn_recvmsg, int, (int, struct nn_msghdr *, int))                                      \
+    X(nn_get_statistic, uint64_t, (int, int))
+
+/* Constants that the C side needs, by their names in nn_symbol. */
+#define ANYMQ_NN_CONSTANTS(X)                                                               \
+    X(AF_SP) X(AF_SP_RAW) X(NN_SOL_SOCKET) X(NN_SNDFD) X(NN_RCVFD) X(NN_DONTWAIT)           \
+    X(NN_PAIR) X(NN_PUSH) X(NN_REQ)                                                         \
+    X(EAGAIN) X(EINTR) X(EINVAL) X(EMSGSIZE) X(ENOMEM)                                      \
+    X(NN_STAT_ESTABLISHED_CONNECTIONS) X(NN_STAT_ACCEPTED_CONNECTIONS)                      \
+    X(NN_STAT_DROPPED_CONNECTIONS) X(NN_STAT_BROKEN_CONNECTIONS)                            \
+    X(NN_STAT_CONNECT_ERRORS) X(NN_STAT_CURRENT_CONNECTIONS)
+
+/* One opened library. It stays loaded for the life of the process: its threads run its code. */
+typedef struct anymq_nn_lib {
+    void *dl;
+#define ANYMQ_NN_FIELD(name, result, parameters) result(*name) parameters;
+    ANYMQ_NN_FUNCTIONS(ANYMQ_NN_FIELD)
+#undef ANYMQ_NN_FIELD
+    struct {
+#define ANYMQ_NN_FIELD(name) int k_##name;
+        ANYMQ_NN_CONSTANTS(ANYMQ_NN_FIELD)
+#undef ANYMQ_NN_FIELD
+    } k;
+    char path[1024];
+} anymq_nn_lib;
+
+/* What next_event has seen so far; guarded by the socket's lock. */
+typedef struct anymq_nn_watch {
+    bool started;
+    int64_t looked_ns; /* CLOCK_MONOTONIC of the last look */
+    uint64_t ended;
+    uint64_t refused;
+    int64_t current;
+    int64_t owed; /* disconnections seen whose end is not yet in the counters */
+    uint64_t pending[4];
+} anymq_nn_watch;
+
+typedef struct anymq_nn_socket {
+    const anymq_nn_lib *lib;
+    int s;
+    int protocol;
+    bool raw;
+    bool waits_for_peer; /* REQ: the library takes a request without any peer, anymq does not */
+    bool tells_writable; /* NN_SNDFD means: the former message is out of the process */
+    int send_fd, recv_fd;
+    int inproc;         /* an endpoint is inproc: a message never leaves the process */
+    uint64_t sent;      /* messages that the library took */
+    uint64_t clean;     /* how many of them are known to have left */
+    uint64_t ended;     /* connections that had ended when `clean` was last all */
+    pthread_mutex_t lock;
+    anymq_nn_watch watch;
+} anymq_nn_socket;
+
+/* table.c */
+int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t error_size);
+
+/* socket.c */
+anymq_nn_socket *anymq_nn_socket_new(const anymq_nn_lib *lib, int protocol, int raw, int *error);
+int anymq_nn_socket_close(void *sock, int64_t linger_ms);
+int anymq_nn_wait_fd(void *sock, int direction);
+
+/* message.c */
+int anymq_nn_msg_init(void *sock, anymq_msg *m, const void *header, size_t header_size,
+                      const void *data, size_t size);
+void anymq_nn_msg_release(void *sock, anymq_msg *m);
+int anymq_nn_try_send(void *sock, anymq_msg *m);
+int anymq_nn_try_recv(void *sock, anymq_msg *m);
+
+/* peers.c */
+int anymq_nn_peers(void *sock, uint32_t endpoint);
+int anymq_nn_peer_fd(void *sock);
+int anymq_nn_next_event(void *sock, anymq_event *e);
+int64_t anymq_nn_connected(const anymq_nn_socket *s);
+uint64_t anymq_nn_ended(const anymq_nn_socket *s);
+
+/* drain.c: `sent`, `clean` and `ended` */
+void anymq_nn_before_send(anymq_nn_socket *s);
+void anymq_nn_after_send(anymq_nn_socket *s);
+int anymq_nn_drained(void *sock);
+
+/* ops.c */
+extern const anymq_ops anymq_nn_ops;
+
+#endif

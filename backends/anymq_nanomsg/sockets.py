@@ -1,0 +1,260 @@
+"""One open nanomsg socket: what is rare enough to be done in Python."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anymq._engine import Handle
+from anymq.abc import NativeEndpoint, NativeSocket
+from anymq.errors import AddressInUse, AnymqError, Closed, OptionError
+from anymq.protocols import Protocol
+
+from . import addresses
+from ._nanomsg import ffi
+from ._nanomsg import lib as adapter
+from .library import NativeError
+from .options import IMMEDIATE, MAPPED, mapping_for, native_option
+
+if TYPE_CHECKING:
+    from anymq.url import Address
+
+    from .backend import NanomsgBackend
+
+__all__ = ["NanomsgSocket"]
+
+T = TypeVar("T")
+
+NORMALISED = {
+    "messages_sent": "NN_STAT_MESSAGES_SENT",
+    "messages_received": "NN_STAT_MESSAGES_RECEIVED",
+    "bytes_sent": "NN_STAT_BYTES_SENT",
+    "bytes_received": "NN_STAT_BYTES_RECEIVED",
+    "peers": "NN_STAT_CURRENT_CONNECTIONS",
+    "connect_errors": "NN_STAT_CONNECT_ERRORS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a listener occupies: a port of a host, or a file."""
+
+    host: str = ""
+    port: int | None = None
+    path: str = ""
+
+
+class NanomsgSocket(NativeSocket):
+    """A socket of one opened library; its C side belongs to `handle`."""
+
+    def __init__(self, backend: NanomsgBackend, protocol: Protocol, raw: bool) -> None:
+        self.backend: NanomsgBackend = backend
+        self.protocol = protocol
+        self.raw = raw
+        self._library = library = backend.native
+        self._nn = library.functions
+        error = ffi.new("int *")
+        kind = library.constants[f"NN_{protocol.name}"]
+        self._c = adapter.anymq_nn_socket_new(self._nn, kind, raw, error)
+        if self._c == ffi.NULL:
+            raise backend.error(error[0], f"open a {protocol} socket")
+        self._number = int(self._c.s)
+        self._mapping = MappingProxyType(mapping_for(library, protocol, raw))
+        ops = int(ffi.cast("uintptr_t", ffi.addressof(adapter, "anymq_nn_ops")))
+        try:
+            self.handle = Handle(
+                ops,
+                int(ffi.cast("uintptr_t", self._c)),
+                backend.error,
+                backend.name,
+                protocol.value,
+                protocol.can_send,
+                protocol.can_recv,
+                backend,
+            )
+        except BaseException:
+            adapter.anymq_nn_socket_close(self._c, 0)
+            raise
+
+    def _call(self, doing: str, work: Callable[[], T]) -> T:
+        """`work()` with the socket in use; what the library refuses becomes anymq's error."""
+        try:
+            with self.handle:
+                return work()
+        except NativeError as error:
+            raise self.backend.error(error.code, doing) from None
+
+    # Endpoints
+
+    def _ipv6(self) -> bool:
+        return "ipv6" in self._mapping and bool(self.get_option("ipv6"))
+
+    def listen(self, address: Address) -> NativeEndpoint:
+        self.backend.require(f"transport.{address.scheme}")
+        doing = f"listen at {address}"
+        if address.port is None:
+            if address.scheme == "ipc":
+                addresses.check_ipc_path(address.path, doing)
+            return self._bind(address, doing, Bound(path=self._file(address)))
+        host = addresses.listen_host(address, self._ipv6())
+        if address.port:
+            return self._bind(address, doing, Bound(host, address.port))
+        last: AnymqError | None = None
+        for _ in range(addresses.FREE_PORT_ATTEMPTS):
+            with addresses.reserved_port(host, doing) as port:
+                try:
+                    return self._bind(address, doing, Bound(host, port))
+                except AddressInUse as error:
+                    last = error
+        assert last is not None
+        raise last
+
+    @staticmethod
+    def _file(address: Address) -> str:
+        return address.path if address.scheme == "ipc" else ""
+
+    def _bind(self, address: Address, doing: str, bound: Bound) -> NativeEndpoint:
+        native, url = addresses.listen_url(address, bound.host, bound.port)
+        number = self._add(
+            address, doing, lambda text: self._nn.nn_bind(self._number, text), native
+        )
+        return NativeEndpoint(number, url, native, bound)
+
+    def dial(self, address: Address) -> NativeEndpoint:
+        self.backend.require(f"transport.{address.scheme}")
+        native = addresses.dial_url(address, self._ipv6())
+        number = self._add(
+            address, f"dial {address}", lambda text: self._nn.nn_connect(self._number, text), native
+        )
+        return NativeEndpoint(number, str(address), native)
+
+    def _add(self, address: Address, doing: str, call: Callable[[bytes], int], native: str) -> int:
+        text = native.encode("utf-8", "surrogateescape")
+
+        def work() -> int:
+            number = self._library.check(call(text))
+            if address.scheme == "inproc":
+                self._c.inproc = 1
+            return number
+
+        return self._call(doing, work)
+
+    def close_endpoint(self, endpoint: NativeEndpoint) -> None:
+        def work() -> None:
+            # Fails only where there is no such endpoint any more.
+            with contextlib.suppress(NativeError):
+                self._library.check(self._nn.nn_shutdown(self._number, endpoint.number))
+
+        try:
+            self._call(f"close {endpoint.url}", work)
+        except Closed:
+            return
+        bound = endpoint.state
+        if isinstance(bound, Bound) and (bound.port is not None or bound.path):
+            addresses.wait_until_free(bound.host, bound.port, bound.path)
+
+    # Options
+
+    @property
+    def option_mapping(self) -> Mapping[str, str]:
+        return self._mapping
+
+    def _require_option(self, name: str) -> None:
+        if name not in self._mapping:
+            self.backend.require(f"option.{name}")
+            raise self.backend.unsupported(
+                f"option.{name}",
+                f"a {'raw ' if self.raw else ''}{self.protocol} socket has no {name}",
+            )
+
+    def set_option(self, name: str, value: Any) -> None:
+        self._require_option(name)
+        if self._mapping[name] == IMMEDIATE:
+            if not value:
+                raise OptionError(
+                    "nanomsg always waits for a connected peer: immediate can only be True",
+                    backend="nanomsg",
+                )
+            return
+        conversion = MAPPED[name]
+        option = self._library.options[conversion.native]
+        native = conversion.to_native(value)
+        self._call(
+            f"set option {name} to {value!r}",
+            lambda: self._library.set_option(self._number, option, native),
+        )
+
+    def get_option(self, name: str) -> Any:
+        self._require_option(name)
+        if self._mapping[name] == IMMEDIATE:
+            return True
+        conversion = MAPPED[name]
+        option = self._library.options[conversion.native]
+        value = self._call(
+            f"get option {name}", lambda: self._library.get_option(self._number, option)
+        )
+        return conversion.to_portable(value)
+
+    def subscribe(self, topic: bytes) -> None:
+        self._topic("NN_SUB_SUBSCRIBE", topic)
+
+    def unsubscribe(self, topic: bytes) -> None:
+        self._topic("NN_SUB_UNSUBSCRIBE", topic)
+
+    def _topic(self, name: str, topic: bytes) -> None:
+        if self.protocol is not Protocol.SUB or self.raw:
+            what = f"a {'raw ' if self.raw else ''}{self.protocol} socket cannot subscribe"
+            raise self.backend.unsupported("protocol.sub", what)
+        option = self._library.options[name]
+        self._call(
+            f"set option {name}",
+            lambda: self._library.set_option(self._number, option, bytes(topic)),
+        )
+
+    # Statistics and the library's own
+
+    def statistics(self) -> dict[str, int]:
+        def read() -> dict[str, int]:
+            return {
+                symbol.name: int(self._nn.nn_get_statistic(self._number, symbol.value))
+                for symbol in self._library.named("STATISTIC")
+            }
+
+        # "Not known" is all ones.
+        found = {
+            name: -1 if value == 2**64 - 1 else value
+            for name, value in self._call("read statistics", read).items()
+        }
+        result = {name: found[native] for name, native in NORMALISED.items() if native in found}
+        made = ("NN_STAT_ESTABLISHED_CONNECTIONS", "NN_STAT_ACCEPTED_CONNECTIONS")
+        result["connections"] = sum(found.get(name, 0) for name in made)
+        result.update((f"native.{name}", value) for name, value in found.items())
+        return result
+
+    @property
+    def native(self) -> int:
+        return self._number
+
+    def get_native(self, option: Any, type: str | None = None) -> Any:
+        known = native_option(self._library, option, type)
+        return self._call(
+            f"get option {known.name}", lambda: self._library.get_option(self._number, known)
+        )
+
+    def set_native(self, option: Any, value: Any, type: str | None = None) -> None:
+        known = native_option(self._library, option, type)
+        if known.type == "str":
+            if isinstance(value, str):
+                value = value.encode()
+            if not isinstance(value, bytes | bytearray | memoryview):
+                raise OptionError(f"{known.name} takes str or bytes, not {value!r}")
+            value = bytes(value)
+        elif not isinstance(value, int) or not -(2**31) <= value < 2**31:
+            raise OptionError(f"{known.name} takes an int of 32 bits, not {value!r}")
+        self._call(
+            f"set option {known.name} to {value!r}",
+            lambda: self._library.set_option(self._number, known, value),
+        )
