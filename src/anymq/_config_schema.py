@@ -23,7 +23,7 @@ from .options import OPTIONS, OptionSpec, check_option
 from .protocols import Protocol
 from .url import parse
 
-__all__ = ["check"]
+__all__ = ["check", "option_from_text"]
 
 NONE = "none"
 """How None is written, since TOML has no null."""
@@ -242,12 +242,8 @@ class _Checker:
             self.fail(f"{prefix}library", "says no whose library it is; add backend to this socket")
 
     def option(self, name: str, value: Any, prefix: str) -> Any:
-        if value == NONE and OPTIONS[name].kind.endswith("_or_none"):
-            return None
-        if OPTIONS[name].kind == "bytes":
-            value = value.encode()
         try:
-            return check_option(name, value)
+            return _portable(name, value)
         except OptionError:
             self.fail(prefix + name, f"must be {_right_option(OPTIONS[name])}; not {_shown(value)}")
 
@@ -260,6 +256,27 @@ class _Checker:
             except AddressInvalid as error:
                 self.fail(prefix + key, str(error))
         return urls
+
+
+def option_from_text(name: str, text: str) -> Any:
+    """The value of a portable option from a command line, written as in a variable.
+
+    Raises:
+        OptionError: no such option, or not a value of it.
+    """
+    return _portable(name, _value(name, text))
+
+
+def _portable(name: str, value: Any) -> Any:
+    """An option's value in a file as the value in a program."""
+    spec = OPTIONS.get(name)
+    if spec and spec.kind.endswith("_or_none") and value == NONE:
+        return None
+    if spec and spec.kind == "bytes" and isinstance(value, str):
+        value = value.encode()
+    if spec and spec.kind == "object":
+        raise OptionError(f"{name} cannot be written as a text; pass it to Socket in the program")
+    return check_option(name, value)
 
 
 def _value(key: str, text: str) -> Any:

@@ -115,7 +115,7 @@ class NativeSocket(abc.ABC):
 
     @abc.abstractmethod
     def dial(self, address: Address) -> NativeEndpoint:
-        """Start to connect in the background and return at once; a refused connection is retried."""
+        """Start to connect in the background; a refused connection is tried again."""
 
     @abc.abstractmethod
     def close_endpoint(self, endpoint: NativeEndpoint) -> None:
@@ -178,6 +178,9 @@ class Backend(abc.ABC):
     """`"nng"`; also the name of the entry point."""
     wire: ClassVar[str]
     """What it speaks: `"sp"` or `"zmtp"`."""
+
+    fork_safe: ClassVar[bool] = False
+    """Whether a forked child may open sockets after its parent has."""
 
     library: LibraryInfo
     features: Mapping[str, Support]
@@ -249,6 +252,9 @@ class Backend(abc.ABC):
         own text and the native name of the number.
         """
 
+    def shutdown(self, timeout: float | None) -> None:  # noqa: B027 (most have nothing to do)
+        """Called at interpreter exit, after every socket was closed: let what lingers leave."""
+
     def __repr__(self) -> str:
         lib = self.library
         return f"<{self.name} backend: {lib.version_text} at {lib.path} ({lib.found_via})>"
@@ -259,6 +265,8 @@ class Provider(abc.ABC):
 
     name: ClassVar[str]
     wire: ClassVar[str]
+    preference: ClassVar[int] = 100
+    """Which backend is chosen where nobody names one: the lowest that fits."""
     library_names: ClassVar[Sequence[str]]
     """What to ask the system's loader for, in order: `("libnng.so.1", "libnng.so")`."""
     install_hint: ClassVar[str]

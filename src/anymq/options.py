@@ -10,13 +10,27 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, TypeVar, overload
 
 from .errors import OptionError
 
-__all__ = ["OPTIONS", "PORTABLE_DEFAULTS", "Kind", "OptionInfo", "OptionSpec", "check_option"]
+if TYPE_CHECKING:
+    from .socket import Socket
 
-Kind = Literal["seconds", "seconds_or_none", "int", "size_or_none", "bool", "str", "bytes", "object"]
+__all__ = [
+    "OPTIONS",
+    "PORTABLE_DEFAULTS",
+    "Kind",
+    "Option",
+    "OptionInfo",
+    "OptionSpec",
+    "SocketOptions",
+    "check_option",
+]
+
+Kind = Literal[
+    "seconds", "seconds_or_none", "int", "size_or_none", "bool", "str", "bytes", "object"
+]
 
 MAX_SECONDS = 2_000_000.0
 """Largest time that every library can take: below 2**31 milliseconds."""
@@ -185,3 +199,59 @@ def _out_of_range(spec: OptionSpec, value: Any) -> OptionError:
     unit = f" {spec.unit}" if spec.unit else ""
     bounds = f"{spec.minimum:g} to {spec.maximum:g}{unit}"
     return OptionError(f"{spec.name} must be {bounds}, not {value!r}")
+
+
+T = TypeVar("T")
+
+
+class Option(Generic[T]):
+    """An option as an attribute of `Socket`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"{OPTIONS[name].doc} ({OPTIONS[name].unit or OPTIONS[name].kind})"
+
+    @overload
+    def __get__(self, socket: None, owner: type[Socket]) -> Self: ...
+    @overload
+    def __get__(self, socket: Socket, owner: type[Socket]) -> T: ...
+    def __get__(self, socket: Socket | None, owner: type[Socket]) -> Self | T:
+        if socket is None:
+            return self
+        value: T = socket._get_option(self.name)
+        return value
+
+    def __set__(self, socket: Socket, value: T) -> None:
+        socket._set_option(self.name, value)
+
+
+class SocketOptions(TypedDict, total=False):
+    """The options as keyword arguments of `Socket`."""
+
+    send_timeout: float | None
+    recv_timeout: float | None
+    send_buffer: int
+    recv_buffer: int
+    send_buffer_bytes: int
+    recv_buffer_bytes: int
+    recv_max_size: int | None
+    reconnect_min: float
+    reconnect_max: float
+    linger: float | None
+    tcp_nodelay: bool
+    tcp_keepalive: bool
+    ipv6: bool
+    name: str
+    max_hops: int
+    resend_interval: float
+    survey_time: float
+    send_priority: int
+    recv_priority: int
+    routing_id: bytes
+    conflate: bool
+    immediate: bool
+    polyamorous: bool
+    prefer_new: bool
+    tls: Any
+    curve: Any
+    plain: Any

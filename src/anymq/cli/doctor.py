@@ -1,0 +1,167 @@
+"""`anymq doctor`: what this machine has, and what to do about what it lacks.
+
+It has to work where nothing does: without any library, and with a broken configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from typing import TYPE_CHECKING, Any
+
+from ._common import add_json, check_backend_name, statuses
+from ._output import print_json, print_table
+
+if TYPE_CHECKING:
+    from anymq.config import Config
+    from anymq.errors import ConfigError
+    from anymq.registry import BackendStatus
+
+EPILOG = """\
+exit status: 0 when at least one library is usable and nothing that was asked for by configuration
+or environment failed; with names: when each of those is usable; else 1
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("backend", nargs="*", metavar="BACKEND", help="only these: nng, ...")
+    add_json(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    for name in options.backend:
+        check_backend_name(options.parser, name)
+    found, config, error = statuses()
+    shown = {n: s for n, s in sorted(found.items()) if not options.backend or n in options.backend}
+    problems = _problems(shown, config, error, bool(options.backend))
+    if options.json:
+        print_json(_document(shown, config, error, problems))
+    else:
+        _print(shown, config, error, problems)
+    return 1 if problems else 0
+
+
+def _variable(backend: str) -> str:
+    return f"ANYMQ_{backend.upper()}_LIBRARY"
+
+
+def _environment() -> dict[str, str]:
+    return {k: v for k, v in sorted(os.environ.items()) if k.startswith("ANYMQ_")}
+
+
+def _problems(
+    shown: dict[str, BackendStatus], config: Config, error: ConfigError | None, named: bool
+) -> list[str]:
+    """Why the exit status is not 0, a sentence each."""
+    problems = [str(error)] if error else []
+    for name, status in shown.items():
+        if status.available:
+            continue
+        if name in config.libraries:
+            problems.append(f"{name}: the library that {config.path} names is not usable")
+        elif os.environ.get(_variable(name)):
+            problems.append(f"{name}: the library that {_variable(name)} names is not usable")
+        elif name == config.backend:
+            problems.append(f"{name}: is the default backend and is not usable")
+        elif named:
+            problems.append(f"{name}: is not usable")
+    if not any(status.available for status in shown.values()) and not named:
+        problems.append("no library is usable")
+    return problems
+
+
+def _document(
+    shown: dict[str, BackendStatus],
+    config: Config,
+    error: ConfigError | None,
+    problems: list[str],
+) -> dict[str, Any]:
+    return {
+        "anymq": _version(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "backends": {name: _entry(status) for name, status in shown.items()},
+        "config": {
+            "path": str(config.path) if config.path else None,
+            "backend": config.backend,
+            "libraries": dict(config.libraries),
+            "error": str(error) if error else None,
+        },
+        "environment": _environment(),
+        "problems": problems,
+        "ok": not problems,
+    }
+
+
+def _entry(status: BackendStatus) -> dict[str, Any]:
+    entry: dict[str, Any] = {"available": status.available}
+    if status.backend is not None:
+        library = status.backend.library
+        entry |= {
+            "wire": status.backend.wire,
+            "path": library.path,
+            "version": library.version_text,
+            "found_via": library.found_via,
+            "protocols": [str(protocol) for protocol in status.backend.protocols],
+            "transports": list(status.backend.transports),
+        }
+    else:
+        entry |= {
+            "reason": status.reason,
+            "tried": [{"path": path, "said": said} for path, said in status.tried],
+            "install_hint": status.install_hint,
+        }
+    return entry
+
+
+def _print(
+    shown: dict[str, BackendStatus],
+    config: Config,
+    error: ConfigError | None,
+    problems: list[str],
+) -> None:
+    print(f"anymq {_version()} on Python {platform.python_version()}, {platform.platform()}\n")
+    rows = []
+    for name, status in shown.items():
+        if status.backend is not None:
+            library = status.backend.library
+            rows.append((name, "usable", library.version_text, library.found_via, library.path))
+        else:
+            rows.append((name, "missing", "", "", ""))
+    print_table(("library", "state", "version", "found via", "file"), rows)
+    for name, status in shown.items():
+        if status.available:
+            continue
+        print(f"{name}: {status.reason or 'no library could be loaded'}")
+        for path, said in status.tried:
+            print(f"    {path}: {said}" if path not in said else f"    {said}")
+        if status.install_hint:
+            print(f"  to get it: {status.install_hint}")
+        print(f"  or name a library file in {_variable(name)} or in anymq.toml\n")
+    if error:
+        print("configuration: wrong, see below")
+    elif config.path is None:
+        print("configuration: none (no anymq.toml here, and ANYMQ_CONFIG is not set)")
+    else:
+        what = f"default backend {config.backend or 'the first that fits'}"
+        print(f"configuration: {config.path}: {what}, sockets: {', '.join(config.sockets) or '-'}")
+        for name, path in config.libraries.items():
+            print(f"    library of {name}: {path}")
+    environment = _environment()
+    print("environment:" if environment else "environment: no ANYMQ_ variable is set")
+    for variable, value in environment.items():
+        print(f"    {variable}={value}")
+    print()
+    for problem in problems:
+        print(f"problem: {problem}")
+    if not problems:
+        print("all is well")
+
+
+def _version() -> str:
+    from anymq import __version__
+
+    return __version__

@@ -1,0 +1,564 @@
+"""The socket: one class over all libraries.
+
+A `Socket` checks what it is given, picks a backend, and leaves messages to the engine's handle:
+`send` and `recv` are one Python frame and one call into C. It may be used by any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, Unpack
+
+from . import _lifetime
+from ._selection import Plan, plan
+from .abc import Backend, PeerEvent
+from .endpoints import Dialer, Listener
+from .errors import Closed, ForkedError, OptionError, StateError, Timeout
+from .message import Message
+from .options import LIBRARY, OPTIONS, PORTABLE_DEFAULTS, Option, OptionInfo, check_option
+from .protocols import Protocol
+from .url import parse
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .abc import NativeEndpoint
+    from .options import SocketOptions
+
+__all__ = ["DEFAULT", "Socket"]
+
+
+class _Default(Enum):
+    """The type of `DEFAULT`."""
+
+    DEFAULT = "DEFAULT"
+
+    def __repr__(self) -> str:
+        return "DEFAULT"
+
+
+DEFAULT: Final = _Default.DEFAULT
+"""As a timeout: the socket's own `send_timeout` or `recv_timeout`."""
+
+TimeLimit: TypeAlias = float | _Default | None
+"""Seconds, None for no limit, or `DEFAULT`."""
+
+ENGINE_OPTIONS: Final = frozenset({"send_timeout", "recv_timeout", "linger"})
+"""Options that the engine keeps for every library."""
+
+_EVENT_KINDS: Final = (
+    "",
+    "connected",
+    "disconnected",
+    "refused",
+    "handshake_failed",
+    "accept_failed",
+    "listening",
+    "listen_failed",
+    "closed",
+    "rejected",
+)
+
+
+class Socket:
+    """A messaging socket of any library.
+
+    Args:
+        protocol: an `anymq.Protocol` or its name; None with `config`, whose entry says it.
+        backend: name of a backend, or a `Backend` from `get_backend`; None: see `get_backend`.
+        raw: raw mode: the program handles protocol headers itself (`send_message`).
+        listen: URL or URLs to bind.
+        dial: URL or URLs to connect to, in the background.
+        subscribe: SUB: topic or topics.
+        config: name of an entry in the configuration file; arguments given here win over it.
+        options: any option of `anymq.options`, by name.
+
+    Raises:
+        BackendUnavailable, UnsupportedFeature: no library, or none that has what is asked for.
+        AddressInvalid, AddressInUse, PermissionDenied: an URL is wrong or cannot be bound.
+        OptionError, ConfigError: a bad value; the socket was not opened.
+
+    Every method raises `Closed` once the socket is closed, and `ForkedError` in a process that was
+    forked since it was opened.
+    """
+
+    send_timeout = Option[float | None]("send_timeout")
+    recv_timeout = Option[float | None]("recv_timeout")
+    send_buffer = Option[int]("send_buffer")
+    recv_buffer = Option[int]("recv_buffer")
+    send_buffer_bytes = Option[int]("send_buffer_bytes")
+    recv_buffer_bytes = Option[int]("recv_buffer_bytes")
+    recv_max_size = Option[int | None]("recv_max_size")
+    reconnect_min = Option[float]("reconnect_min")
+    reconnect_max = Option[float]("reconnect_max")
+    linger = Option[float | None]("linger")
+    tcp_nodelay = Option[bool]("tcp_nodelay")
+    tcp_keepalive = Option[bool]("tcp_keepalive")
+    ipv6 = Option[bool]("ipv6")
+    name = Option[str]("name")
+    max_hops = Option[int]("max_hops")
+    resend_interval = Option[float]("resend_interval")
+    survey_time = Option[float]("survey_time")
+    send_priority = Option[int]("send_priority")
+    recv_priority = Option[int]("recv_priority")
+    routing_id = Option[bytes]("routing_id")
+    conflate = Option[bool]("conflate")
+    immediate = Option[bool]("immediate")
+    polyamorous = Option[bool]("polyamorous")
+    prefer_new = Option[bool]("prefer_new")
+
+    def __init__(
+        self,
+        protocol: str | Protocol | None = None,
+        *,
+        backend: str | Backend | None = None,
+        raw: bool = False,
+        listen: str | Iterable[str] | None = None,
+        dial: str | Iterable[str] | None = None,
+        subscribe: Buffer | Iterable[Buffer] | None = None,
+        config: str | None = None,
+        **options: Unpack[SocketOptions],
+    ) -> None:
+        chosen = plan(protocol, backend, raw, listen, dial, subscribe, config, options)
+        self._open(chosen)
+        try:
+            self._set_up(chosen)
+        except BaseException:
+            self._handle.linger = 0
+            self.close()
+            raise
+
+    def _open(self, chosen: Plan) -> None:
+        self._backend = chosen.backend
+        self._protocol = chosen.protocol
+        self._raw = chosen.raw
+        self._pid = os.getpid()
+        self._name = ""
+        self._topics: set[bytes] = set()
+        self._topics_lock = threading.Lock()
+        if (
+            not self._backend.fork_safe
+            and _used_by.setdefault(self._backend, self._pid) != self._pid
+        ):
+            raise ForkedError(
+                f"{self._backend.name} was already in use when this process was forked, and does "
+                "not survive that: start the child with subprocess or multiprocessing's 'spawn'",
+                backend=self._backend.name,
+            )
+        self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
+        self._handle = self._native.handle
+        _lifetime.watch(self)
+
+    def _set_up(self, chosen: Plan) -> None:
+        mapping = self._native.option_mapping
+        for name, value in PORTABLE_DEFAULTS.items():
+            if name not in chosen.options and (name in mapping or name in ENGINE_OPTIONS):
+                self._set_option(name, value)
+        for name, value in chosen.options.items():
+            self._set_option(name, value)
+        for topic in chosen.subscribe:
+            self.subscribe(topic)
+        for url in chosen.listen:
+            self.listen(url)
+        for url in chosen.dial:
+            self.dial(url)
+
+    # What it is
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, and with it the library, that this socket runs on."""
+        return self._backend
+
+    @property
+    def protocol(self) -> Protocol:
+        return self._protocol
+
+    @property
+    def raw(self) -> bool:
+        """Whether it is in raw mode."""
+        return self._raw
+
+    @property
+    def closed(self) -> bool:
+        return self._handle.closed
+
+    def __repr__(self) -> str:
+        state = " (closed)" if self.closed else ""
+        raw = "raw " if self._raw else ""
+        return f"<{raw}{self._protocol} socket on {self._backend.name}{state}>"
+
+    # Endpoints
+
+    def listen(self, url: str) -> Listener:
+        """Bind; `.url` of the result has the real port where 0 or `*` was asked for.
+
+        Raises:
+            AddressInvalid, AddressInUse, PermissionDenied: as the names say.
+            UnsupportedFeature: the library lacks the transport.
+        """
+        address = parse(url, listen=True)
+        self._backend.require(f"transport.{address.scheme}")
+        return Listener(self, self._native.listen(address))
+
+    def dial(self, url: str, *, wait: bool = False, timeout: float | None = None) -> Dialer:
+        """Connect in the background, again and again until it is closed.
+
+        Args:
+            wait: return once connected.
+            timeout: seconds to wait at most; None: no limit.
+
+        Raises:
+            Timeout: not connected in time; the dialer is closed again.
+            AddressInvalid, UnsupportedFeature: as for `listen`.
+        """
+        address = parse(url, listen=False)
+        self._backend.require(f"transport.{address.scheme}")
+        if timeout is not None:
+            check_option("recv_timeout", timeout)
+        before = self._handle.peers() if wait else 0
+        dialer = Dialer(self, self._native.dial(address))
+        if not wait:
+            return dialer
+        number = dialer._native.number
+        connected = False
+        try:
+            # Where the library cannot tell endpoints apart, any new peer must do.
+            connected = self._handle.wait_peers(1 if number else before + 1, number, timeout)
+        finally:
+            if not connected:
+                dialer.close()
+        if not connected:
+            raise Timeout(f"{url} did not connect within {timeout:g} s", backend=self._backend.name)
+        return dialer
+
+    def _close_endpoint(self, endpoint: NativeEndpoint) -> None:
+        self._native.close_endpoint(endpoint)
+
+    # Messages
+
+    def send(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> None:
+        """Send one message, whole or not at all.
+
+        Raises:
+            Timeout: no peer took it in time (`WouldBlock` for `timeout=0`); nothing was sent.
+            StateError: the protocol does not allow it, or not now.
+            TypeError: not bytes-like.
+        """
+        if timeout is DEFAULT:
+            self._handle.send(data)
+        else:
+            self._handle.send(data, timeout)
+
+    def recv(self, *, timeout: TimeLimit = DEFAULT) -> bytes:
+        """Receive one message.
+
+        Raises:
+            Timeout: none came in time (`WouldBlock` for `timeout=0`).
+            StateError: the protocol does not allow it, or not now; or the message has several
+                parts, and stays receivable with `recv_parts`.
+        """
+        if timeout is DEFAULT:
+            return self._handle.recv()
+        return self._handle.recv(timeout)
+
+    def recv_into(self, buffer: Buffer, *, timeout: TimeLimit = DEFAULT) -> int:
+        """Receive one message into a writable buffer; its size in bytes.
+
+        Raises:
+            MessageTooLarge: it does not fit; `.size` tells its size, and it stays receivable.
+        """
+        return self._handle.recv_into(buffer, *_limit(timeout))
+
+    def send_many(self, items: Iterable[Buffer], *, timeout: TimeLimit = DEFAULT) -> int:
+        """Send many messages in one call into C; how many there were.
+
+        The time limit is for all of them. Of an iterable that is not a list or tuple, one item more
+        than was sent may have been taken when it raises.
+
+        Raises:
+            Timeout, StateError, TypeError: with `.sent` set to how many had been sent.
+        """
+        return self._handle.send_many(items, *_limit(timeout))
+
+    def recv_many(self, max: int = 1024, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
+        """Receive what there is, up to `max` messages, as soon as there is one."""
+        return self._handle.recv_many(max, *_limit(timeout))
+
+    def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
+        """Send a `Message` and with it, on a raw socket, its header. It is given away."""
+        header = message.header if self._raw else b""
+        self._handle.send_message(header, message.body, *_limit(timeout))
+        message._give_away()
+
+    def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
+        """Receive one message as a `Message`, on a raw socket with its header."""
+        return Message._received(*self._handle.recv_message(*_limit(timeout)))
+
+    def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
+        """Send one message of several parts, all or none.
+
+        Raises:
+            UnsupportedFeature: the library has no multipart messages.
+        """
+        self._backend.require("multipart")
+        self._handle.send_parts(parts, *_limit(timeout))
+
+    def recv_parts(self, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
+        """Receive all parts of one message.
+
+        Raises:
+            UnsupportedFeature: the library has no multipart messages.
+        """
+        self._backend.require("multipart")
+        return self._handle.recv_parts(*_limit(timeout))
+
+    def request(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
+        """REQ: send, then receive the reply to that request.
+
+        The time limit is for both together; `DEFAULT` gives each its own.
+        """
+        self._must_be(Protocol.REQ, "request")
+        if timeout is DEFAULT or timeout is None or timeout == 0:
+            self.send(data, timeout=timeout)
+            return self.recv(timeout=timeout)
+        end = time.monotonic() + timeout
+        self.send(data, timeout=timeout)
+        return self.recv(timeout=max(0.001, end - time.monotonic()))
+
+    def survey(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
+        """SURVEYOR: ask, and gather the answers until `survey_time` or `timeout` is over."""
+        self._must_be(Protocol.SURVEYOR, "survey")
+        limit = self.survey_time
+        if timeout is not DEFAULT and timeout is not None:
+            limit = min(limit, check_option("recv_timeout", timeout))
+        self.send(data)
+        end = time.monotonic() + limit
+        answers: list[bytes] = []
+        while (left := end - time.monotonic()) > 0:
+            try:
+                answers.append(self.recv(timeout=left))
+            except (Timeout, StateError):
+                break
+        return answers
+
+    def _must_be(self, protocol: Protocol, call: str) -> None:
+        if self._protocol is not protocol or self._raw:
+            raise StateError(
+                f"{call}() is for {protocol} sockets, and this is a {self!r}",
+                backend=self._backend.name,
+            )
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Messages until the socket is closed."""
+        while True:
+            try:
+                message = self._handle.recv(None)
+            except Closed:
+                return
+            yield message
+
+    # Subscriptions
+
+    def subscribe(self, topic: Buffer = b"") -> None:
+        """SUB: receive messages that begin with `topic`; subscribing twice is once.
+
+        Raises:
+            UnsupportedFeature: not a socket that subscribes.
+        """
+        key = _topic(topic)
+        with self._topics_lock:
+            if key not in self._topics:
+                self._native.subscribe(key)
+                self._topics.add(key)
+
+    def unsubscribe(self, topic: Buffer) -> None:
+        """SUB: end the subscription of `topic`.
+
+        Raises:
+            OptionError: it is not subscribed.
+        """
+        key = _topic(topic)
+        with self._topics_lock:
+            if key not in self._topics:
+                if self.closed or not self._topics:
+                    with self._handle:
+                        pass
+                raise OptionError(f"topic {key!r} is not subscribed", backend=self._backend.name)
+            self._native.unsubscribe(key)
+            self._topics.discard(key)
+
+    # Peers
+
+    @property
+    def peers(self) -> int:
+        """How many peers are connected now."""
+        return self._handle.peers()
+
+    def wait_for_peers(self, n: int = 1, *, timeout: float | None = None) -> None:
+        """Wait until at least `n` peers are connected.
+
+        Raises:
+            Timeout: they are not, in time.
+        """
+        if not self._handle.wait_peers(n, 0, timeout):
+            raise Timeout(
+                f"{self.peers} of {n} peers are connected after {timeout:g} s",
+                backend=self._backend.name,
+            )
+
+    def events(self, *, timeout: float | None = None) -> Iterator[PeerEvent]:
+        """What happens to peers, as it happens, until the socket is closed.
+
+        Events are kept from the first endpoint on, the oldest dropped where nobody reads them.
+
+        Args:
+            timeout: end when nothing has happened for so many seconds; None: never.
+        """
+        while True:
+            try:
+                event = self._handle.next_event(timeout)
+            except Closed:
+                return
+            if event is None:
+                return
+            kind, address, peer, time_ns, native, code = event
+            yield PeerEvent(
+                _EVENT_KINDS[kind], address or None, peer or None, time_ns / 1e9, native, code
+            )
+
+    def statistics(self) -> dict[str, int]:
+        """Counters: `messages_sent`, `messages_received`, `peers` and what else the library counts.
+
+        Names under `native.` are the library's own.
+        """
+        counters = {
+            "messages_sent": self._handle.sent,
+            "messages_received": self._handle.received,
+            "peers": self._handle.peers(),
+        }
+        counters.update(self._native.statistics())
+        return counters
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until all that was sent has left this process; whether it is known to have.
+
+        False when the time is over, or at once where the library cannot tell (`docs/semantics.md`).
+        """
+        return self._handle.flush(timeout)
+
+    # Options and the library's own
+
+    @property
+    def options(self) -> Mapping[str, OptionInfo]:
+        """Every portable option: type, unit, default, and what it is in this library."""
+        mapping = self._native.option_mapping
+        result = {}
+        for spec in OPTIONS.values():
+            where = mapping.get(spec.name)
+            if spec.name in ENGINE_OPTIONS or (spec.name == "name" and where is None):
+                where = "engine"
+            default = None if spec.default is LIBRARY else spec.default
+            result[spec.name] = OptionInfo(
+                spec.name, spec.kind, spec.unit, default, where, spec.doc
+            )
+        return result
+
+    def _set_option(self, name: str, value: Any) -> None:
+        value = check_option(name, value)
+        if name in ENGINE_OPTIONS:
+            with self._handle:
+                setattr(self._handle, name, value)
+            if name == "linger":
+                _lifetime.note_linger(value)
+        elif name in self._native.option_mapping:
+            self._native.set_option(name, value)
+        elif name == "name":
+            self._name = value
+        else:
+            raise self._lacks(name)
+
+    def _get_option(self, name: str) -> Any:
+        if name in ENGINE_OPTIONS:
+            with self._handle:
+                return getattr(self._handle, name)
+        if name in self._native.option_mapping:
+            return self._native.get_option(name)
+        if name == "name":
+            return self._name
+        raise self._lacks(name)
+
+    def _lacks(self, name: str) -> Exception:
+        feature = f"option.{name}"
+        if self._backend.supports(feature):
+            reason = f"a {self._protocol} socket has no {name}"
+            return self._backend.unsupported(feature, reason)
+        return self._backend.unsupported(feature)
+
+    @property
+    def native(self) -> int:
+        """The library's own handle: socket number of nanomsg and nng, address of libzmq."""
+        return self._native.native
+
+    def get_native(self, option: Any, type: str | None = None) -> Any:
+        """An option of the library by its own name or number."""
+        return self._native.get_native(option, type)
+
+    def set_native(self, option: Any, value: Any, type: str | None = None) -> None:
+        """Set an option of the library by its own name or number; anymq does not check it."""
+        self._native.set_native(option, value, type)
+
+    # Closing
+
+    def close(self) -> None:
+        """Close; everyone who waits on the socket gets `Closed`. Closing twice does nothing.
+
+        What was sent and has not left is given up to `linger` seconds; Ctrl-C ends that wait.
+        """
+        self._handle.close()
+
+    def _abandon(self) -> None:
+        self._handle.abandon()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self, _warn: Any = warnings.warn, _getpid: Any = os.getpid) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle is None or handle.closed:
+            return
+        if self._pid == _getpid():
+            _warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+        handle.abandon()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a socket cannot be pickled: send its URL and open a new one")
+
+
+_used_by: dict[Backend, int] = {}
+"""The process that first opened a socket of a library."""
+
+
+def _limit(timeout: TimeLimit) -> tuple[()] | tuple[float | None]:
+    """The timeout as the engine takes it: an argument or none."""
+    return () if timeout is DEFAULT else (timeout,)
+
+
+def _topic(topic: Buffer) -> bytes:
+    if isinstance(topic, str):
+        raise TypeError("a topic is bytes, not str: pass text.encode() instead")
+    return bytes(memoryview(topic))
