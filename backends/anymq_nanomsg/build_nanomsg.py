@@ -83,7 +83,7 @@ ffi.cdef("""
         int (*close)(void *, int64_t);
         ...;
     } anymq_ops;
-    extern const anymq_ops anymq_nn_ops;
+    const anymq_ops *anymq_nn_table(void);
 """)
 
 # Run as a program, cffi compiles in a temporary folder: paths must not depend on where that is.

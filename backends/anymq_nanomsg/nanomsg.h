@@ -142,6 +142,6 @@ void anymq_nn_after_send(anymq_nn_socket *s);
 int anymq_nn_drained(void *sock);
 
 /* ops.c */
-extern const anymq_ops anymq_nn_ops;
+const anymq_ops *anymq_nn_table(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* The table that the engine is given: one for all opened libraries, a socket knows its own. */
 #include "nanomsg.h"
 
-const anymq_ops anymq_nn_ops = {
+static const anymq_ops table = {
     .abi = ANYMQ_OPS_ABI,
     .size = sizeof(anymq_ops),
     .traits = 0, /* thread-safe, level-triggered */
@@ -16,3 +16,8 @@ const anymq_ops anymq_nn_ops = {
     .next_event = anymq_nn_next_event,
     .close = anymq_nn_socket_close,
 };
+
+const anymq_ops *anymq_nn_table(void)
+{
+    return &table;
+}

@@ -63,7 +63,7 @@ class NanomsgSocket(NativeSocket):
             raise backend.error(error[0], f"open a {protocol} socket")
         self._number = int(self._c.s)
         self._mapping = MappingProxyType(mapping_for(library, protocol, raw))
-        ops = int(ffi.cast("uintptr_t", ffi.addressof(adapter, "anymq_nn_ops")))
+        ops = int(ffi.cast("uintptr_t", adapter.anymq_nn_table()))
         try:
             self.handle = Handle(
                 ops,
