@@ -1,0 +1,92 @@
+"""From anymq's URLs to those of libzmq, and what must be looked at before libzmq is asked."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+import stat
+
+from anymq.errors import AddressInUse, AddressInvalid
+from anymq.url import Address
+
+__all__ = ["check_local_path", "native_url", "port_of", "wants_ipv6"]
+
+
+def native_url(address: Address) -> str:
+    """The text that libzmq takes."""
+    if address.scheme == "abstract":
+        return f"ipc://@{address.path}"
+    if address.scheme == "ipc" and address.path.startswith("@"):
+        # libzmq would take it for an abstract name
+        return f"ipc://./{address.path}"
+    return str(address)
+
+
+def wants_ipv6(address: Address, allowed: bool) -> bool:
+    """Whether this endpoint is made with ZMQ_IPV6.
+
+    libzmq reads an IPv4 number as an IPv6 one when the option is on, and then shows it back as
+    such; and it never falls back from a name's IPv6 address to its IPv4 one, though other
+    programs mostly listen at the IPv4 address of `localhost`.
+    """
+    if address.scheme not in ("tcp", "ws", "wss"):
+        return allowed
+    if address.is_ipv6:
+        if not allowed:
+            raise AddressInvalid(
+                f"{address} is an IPv6 address and the option ipv6 is False", backend="zmq"
+            )
+        return True
+    if address.host.rstrip(".").lower() == "localhost":
+        return False
+    try:
+        ipaddress.IPv4Address(address.host)
+    except ValueError:
+        return allowed
+    return False
+
+
+def port_of(native: str) -> int | None:
+    """The port in an address that libzmq shows (`tcp://[::]:5555`, `ws://0.0.0.0:80/path`)."""
+    text = native.rpartition(":")[2].partition("/")[0]
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def check_local_path(address: Address) -> None:
+    """Refuse to listen at a path that is in use: libzmq itself would silently take it over.
+
+    A local socket that nobody listens at any more is left for libzmq to remove; any other kind of
+    file is not, though libzmq would remove that as well.
+
+    Raises:
+        AddressInUse: somebody listens there, or it is a file of another kind.
+    """
+    if address.scheme != "ipc":
+        return
+    try:
+        mode = os.lstat(address.path).st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise AddressInUse(
+            f"cannot listen at {address}: {address.path} exists and is not a socket",
+            backend="zmq",
+            symbol="EADDRINUSE",
+            errno=errno.EADDRINUSE,
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(address.path)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return
+    raise AddressInUse(
+        f"cannot listen at {address}: somebody listens there already",
+        backend="zmq",
+        symbol="EADDRINUSE",
+        errno=errno.EADDRINUSE,
+    )

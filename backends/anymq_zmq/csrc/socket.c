@@ -1,0 +1,335 @@
+/* The operations that the engine calls on a libzmq socket, and the cold ones that Python calls.
+ *
+ * try_send, try_recv and their helpers are the hottest code of the backend: the functions are
+ * cached in the socket, and a zmq_msg_t lives in place in the anymq_msg.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "socket.h"
+
+static int op_msg_init(void *sock, anymq_msg *m, const void *header, size_t header_size,
+                       const void *data, size_t size)
+{
+    const azmq_sock *s = sock;
+    (void)header;
+    memset(m, 0, sizeof *m);
+    if (header_size != 0) /* libzmq has envelopes, which are parts, and no header */
+        return ENOTSUP;
+    if (s->msg_init_size(&m->native, size) != 0) {
+        int error = s->get_errno();
+        memset(&m->native, 0, sizeof m->native);
+        return error;
+    }
+    void *body = s->msg_data(&m->native);
+    if (size != 0)
+        memcpy(body, data, size);
+    m->data = body;
+    m->size = size;
+    return ANYMQ_OK;
+}
+
+static void op_msg_release(void *sock, anymq_msg *m)
+{
+    if (m->data != NULL)
+        ((const azmq_sock *)sock)->msg_close(&m->native);
+    memset(m, 0, sizeof *m);
+}
+
+static int failure(const azmq_sock *s)
+{
+    int error = s->get_errno();
+    if (error == EAGAIN)
+        return ANYMQ_AGAIN;
+    return error > 0 ? error : EINVAL;
+}
+
+static int op_try_send(void *sock, anymq_msg *m)
+{
+    azmq_sock *s = sock;
+    int flags = AZMQ_DONTWAIT;
+    if (m->flags & ANYMQ_MORE)
+        flags |= AZMQ_SNDMORE;
+    if (__builtin_expect(s->routed && m->peer != 0, 0))
+        s->lib->api.msg_set_routing_id(&m->native, m->peer);
+    while (__builtin_expect(s->msg_send(&m->native, s->native, flags) < 0, 0)) {
+        int result = failure(s);
+        if (result != EINTR)
+            return result;
+    }
+    s->sent = 1;
+    memset(m, 0, sizeof *m); /* libzmq has left an empty message, which holds no memory */
+    return ANYMQ_OK;
+}
+
+static int op_try_recv(void *sock, anymq_msg *m)
+{
+    azmq_sock *s = sock;
+    int size;
+    s->msg_init(&m->native);
+    while (__builtin_expect((size = s->msg_recv(&m->native, s->native, AZMQ_DONTWAIT)) < 0, 0)) {
+        int result = failure(s);
+        if (result != EINTR)
+            return result;
+    }
+    m->data = s->msg_data(&m->native);
+    m->size = size < INT_MAX ? (size_t)size : s->lib->api.msg_size(&m->native);
+    m->header = NULL;
+    m->header_size = 0;
+    m->flags = s->msg_more(&m->native) ? ANYMQ_MORE : 0;
+    m->peer = s->routed ? s->lib->api.msg_routing_id(&m->native) : 0;
+    return ANYMQ_OK;
+}
+
+static int op_wait_fd(void *sock, int direction)
+{
+    (void)direction; /* one descriptor for both */
+    return ((const azmq_sock *)sock)->fd;
+}
+
+static int op_events(void *sock)
+{
+    azmq_sock *s = sock;
+    int events = 0;
+    size_t size = sizeof events;
+    while (s->lib->api.getsockopt(s->native, AZMQ_OPT_EVENTS, &events, &size) != 0)
+        if (s->get_errno() != EINTR)
+            return ANYMQ_READABLE | ANYMQ_WRITABLE; /* the attempt that follows tells what is wrong */
+    return events & (ANYMQ_READABLE | ANYMQ_WRITABLE); /* ZMQ_POLLIN and ZMQ_POLLOUT are the same */
+}
+
+static int op_drained(void *sock)
+{
+    return ((const azmq_sock *)sock)->sent ? ANYMQ_UNKNOWN : 1;
+}
+
+static int op_close(void *sock, int64_t linger_ms)
+{
+    azmq_sock *s = sock;
+    azmq_lib *lib = s->lib;
+    pthread_mutex_lock(&lib->lock);
+    int ours = s->forks == lib->forks;
+    if (ours)
+        azmq_inproc_forget(s, 0);
+    pthread_mutex_unlock(&lib->lock);
+    int result = 0;
+    if (ours) { /* else it belongs to the parent of a fork: nothing of it may be touched here */
+        azmq_monitor_stop(s);
+        int linger = linger_ms < 0 ? -1 : linger_ms > INT_MAX ? INT_MAX : (int)linger_ms;
+        lib->api.setsockopt(s->native, AZMQ_OPT_LINGER, &linger, sizeof linger);
+        if (lib->api.close(s->native) != 0)
+            result = failure(s);
+    }
+    azmq_free_peers(s);
+    free(s);
+    return result;
+}
+
+void azmq_fill_ops(anymq_ops *ops)
+{
+    *ops = (anymq_ops){
+        .abi = ANYMQ_OPS_ABI,
+        .size = sizeof *ops,
+        .traits = ANYMQ_NEEDS_LOCK | ANYMQ_EDGE | ANYMQ_SHORT_TRY | ANYMQ_LINGERS,
+        .msg_init = op_msg_init,
+        .msg_release = op_msg_release,
+        .try_send = op_try_send,
+        .try_recv = op_try_recv,
+        .wait_fd = op_wait_fd,
+        .events = op_events,
+        .drained = op_drained,
+        .peers = azmq_op_peers,
+        .peer_fd = azmq_op_peer_fd,
+        .next_event = azmq_op_next_event,
+        .close = op_close,
+    };
+}
+
+int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
+{
+    int error = ENOMEM;
+    void *ctx = azmq_context(lib, &error);
+    if (ctx == NULL)
+        return error;
+    azmq_sock *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return ENOMEM;
+    const azmq_api *api = &lib->api;
+    s->native = api->socket(ctx, type);
+    if (s->native == NULL) {
+        error = api->get_errno();
+        free(s);
+        return error;
+    }
+    s->msg_send = api->msg_send;
+    s->msg_recv = api->msg_recv;
+    s->msg_init = api->msg_init;
+    s->msg_init_size = api->msg_init_size;
+    s->msg_close = api->msg_close;
+    s->msg_more = api->msg_more;
+    s->msg_data = api->msg_data;
+    s->get_errno = api->get_errno;
+    s->lib = lib;
+    s->forks = lib->forks;
+    s->type = type;
+    s->news_fd = -1;
+    s->monitor_fd = -1;
+    s->routed = (type == AZMQ_SERVER || type == AZMQ_PEER) && api->msg_routing_id != NULL
+                && api->msg_set_routing_id != NULL;
+    size_t size = sizeof s->fd;
+    if (api->getsockopt(s->native, AZMQ_OPT_FD, &s->fd, &size) != 0)
+        s->fd = -1; /* draft types have none */
+    *result = s;
+    return 0;
+}
+
+int azmq_setopt(azmq_sock *s, int option, const void *value, size_t size)
+{
+    while (s->lib->api.setsockopt(s->native, option, value, size) != 0) {
+        int error = s->get_errno();
+        if (error != EINTR)
+            return error;
+    }
+    return 0;
+}
+
+int azmq_getopt(azmq_sock *s, int option, void *value, size_t *size)
+{
+    while (s->lib->api.getsockopt(s->native, option, value, size) != 0) {
+        int error = s->get_errno();
+        if (error != EINTR)
+            return error;
+    }
+    return 0;
+}
+
+void azmq_discard(azmq_sock *s)
+{
+    op_close(s, 0);
+}
+
+uintptr_t azmq_native(const azmq_sock *s)
+{
+    return (uintptr_t)s->native;
+}
+
+/* libzmq gives an endpoint no number: ours is given out before it is bound or connected, so that
+ * no event of it can be missed. */
+static azmq_endpoint *begin(azmq_sock *s, int listening, const char *url, uint32_t *number,
+                            int *error)
+{
+    *error = azmq_monitor_start(s);
+    if (*error != 0)
+        return NULL;
+    azmq_endpoint *endpoint = azmq_add_endpoint(s, listening, url);
+    if (endpoint == NULL)
+        *error = ENOMEM;
+    else
+        *number = endpoint->number;
+    return endpoint;
+}
+
+static void read_back(azmq_sock *s, char *text, size_t size)
+{
+    size_t length = size;
+    if (s->lib->api.getsockopt(s->native, AZMQ_OPT_LAST_ENDPOINT, text, &length) != 0)
+        text[0] = '\0';
+}
+
+int azmq_listen(azmq_sock *s, const char *url, uint32_t *number, char *actual, size_t size)
+{
+    azmq_lib *lib = s->lib;
+    int error;
+    pthread_mutex_lock(&lib->lock);
+    azmq_endpoint *endpoint = begin(s, 1, url, number, &error);
+    pthread_mutex_unlock(&lib->lock);
+    if (endpoint == NULL)
+        return error;
+    while ((error = lib->api.bind(s->native, url) == 0 ? 0 : s->get_errno()) == EINTR) {
+    }
+    if (error == 0)
+        read_back(s, actual, size);
+    pthread_mutex_lock(&lib->lock);
+    if (error != 0) {
+        azmq_push_event(s, ANYMQ_EV_LISTEN_FAILED, 0, error, 0, url);
+        azmq_drop_endpoint(s, *number, 0);
+    } else {
+        endpoint = azmq_find_endpoint(s, *number);
+        snprintf(endpoint->actual, sizeof endpoint->actual, "%s", actual[0] ? actual : url);
+        azmq_push_event(s, ANYMQ_EV_LISTENING, 0, 0, 0, endpoint->actual);
+        if (endpoint->inproc)
+            azmq_inproc_bound(s, endpoint);
+        azmq_monitor_drain(s); /* whoever connected meanwhile is known by the address just read */
+    }
+    pthread_mutex_unlock(&lib->lock);
+    return error;
+}
+
+int azmq_dial(azmq_sock *s, const char *url, uint32_t *number)
+{
+    azmq_lib *lib = s->lib;
+    int error;
+    pthread_mutex_lock(&lib->lock);
+    azmq_endpoint *endpoint = begin(s, 0, url, number, &error);
+    pthread_mutex_unlock(&lib->lock);
+    if (endpoint == NULL)
+        return error;
+    while ((error = lib->api.connect(s->native, url) == 0 ? 0 : s->get_errno()) == EINTR) {
+    }
+    pthread_mutex_lock(&lib->lock);
+    if (error != 0) {
+        azmq_drop_endpoint(s, *number, 0);
+    } else {
+        endpoint = azmq_find_endpoint(s, *number);
+        if (endpoint->inproc)
+            azmq_inproc_connected(s, endpoint);
+    }
+    pthread_mutex_unlock(&lib->lock);
+    return error;
+}
+
+/* Unbind or disconnect. Two endpoints with one address are one to libzmq: it is asked only when
+ * the last of them goes. */
+int azmq_close_endpoint(azmq_sock *s, uint32_t number)
+{
+    azmq_lib *lib = s->lib;
+    char url[AZMQ_URL_SIZE], given[AZMQ_URL_SIZE];
+    int error = 0, listening = 0, inproc = 0, others = 0;
+    pthread_mutex_lock(&lib->lock);
+    azmq_endpoint *endpoint = azmq_find_endpoint(s, number);
+    if (endpoint != NULL) {
+        listening = endpoint->listening;
+        inproc = endpoint->inproc;
+        memcpy(url, listening ? endpoint->actual : endpoint->given, sizeof url);
+        memcpy(given, endpoint->given, sizeof given);
+        for (size_t i = 0; i < s->endpoint_count; i++) {
+            const azmq_endpoint *e = &s->endpoints[i];
+            others += e->number != number && e->listening == listening
+                      && strcmp(e->given, endpoint->given) == 0;
+        }
+    }
+    pthread_mutex_unlock(&lib->lock);
+    if (endpoint == NULL)
+        return 0;
+    if (others == 0) {
+        int (*call)(void *, const char *) = listening ? lib->api.unbind : lib->api.disconnect;
+        while ((error = call(s->native, url) == 0 ? 0 : s->get_errno()) == EINTR) {
+        }
+        if (error == ENOENT && listening) /* some transports keep the text that they were given */
+            error = call(s->native, given) == 0 ? 0 : s->get_errno();
+        if (error == ENOENT)
+            error = 0;
+    }
+    pthread_mutex_lock(&lib->lock);
+    azmq_monitor_drain(s);
+    if (inproc)
+        azmq_inproc_forget(s, number);
+    azmq_drop_endpoint(s, number, listening && inproc);
+    azmq_push_event(s, ANYMQ_EV_CLOSED, 0, 0, 0, url);
+    pthread_mutex_unlock(&lib->lock);
+    return error;
+}

@@ -1,0 +1,197 @@
+"""A libzmq socket: the operations that are rare enough to be written in Python."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from anymq._engine import Handle
+from anymq.abc import NativeEndpoint, NativeSocket
+from anymq.errors import OptionError
+from anymq.protocols import Protocol
+from anymq.url import Address
+
+from . import options
+from ._zmq import ffi, lib
+from .addresses import check_local_path, native_url, port_of, wants_ipv6
+from .constants import CONSTANTS, SOCKET_TYPES
+
+if TYPE_CHECKING:
+    from .backend import ZmqBackend
+
+__all__ = ["ZmqSocket"]
+
+_LINGER_MS = 30_000
+"""For endpoints that are closed while the socket stays open; closing sets its own."""
+
+
+class ZmqSocket(NativeSocket):
+    """Made by `ZmqBackend.open_socket`."""
+
+    backend: ZmqBackend
+
+    def __init__(self, backend: ZmqBackend, protocol: Protocol) -> None:
+        self.backend = backend
+        self.protocol = protocol
+        self.raw = False
+        self._ipv6 = True
+        self._mapping = options.mapping_for(protocol)
+        result = ffi.new("azmq_sock **")
+        backend.check(
+            lib.azmq_socket(backend.lib, SOCKET_TYPES[protocol.value], result),
+            f"open a {protocol} socket",
+        )
+        self._sock = result[0]
+        try:
+            self._portable_defaults()
+            self.handle = Handle(
+                lib.azmq_ops(backend.lib),
+                int(ffi.cast("uintptr_t", self._sock)),
+                backend.error,
+                backend.name,
+                protocol.value,
+                protocol.can_send,
+                protocol.can_recv,
+                backend,
+            )
+        except BaseException:
+            lib.azmq_discard(self._sock)
+            raise
+
+    def _portable_defaults(self) -> None:
+        self._set("ZMQ_LINGER", _LINGER_MS)
+        self._set("ZMQ_IPV6", 1)
+        self._set("ZMQ_IMMEDIATE", 1)
+        if self.protocol is Protocol.REQ:
+            self._set("ZMQ_REQ_RELAXED", 1)
+            self._set("ZMQ_REQ_CORRELATE", 1)
+
+    def _set(self, option: str, value: Any) -> None:
+        number, name, kind = options.resolve(option, None)
+        code = options.write(self._sock, number, name, kind, value)
+        self.backend.check(code, f"set {name} to {value!r}", "option")
+
+    def listen(self, address: Address) -> NativeEndpoint:
+        self.backend.require(f"transport.{address.scheme}")
+        ipv6 = wants_ipv6(address, self._ipv6)
+        check_local_path(address)
+        url = native_url(address)
+        number = ffi.new("uint32_t *")
+        actual = ffi.new("char[]", 256)
+        with self.handle:
+            self._set("ZMQ_IPV6", int(ipv6))
+            code = lib.azmq_listen(self._sock, url.encode(), number, actual, 256)
+            if code in _NO_IPV6 and ipv6 and address.wildcard:
+                # a machine without IPv6: every interface means every one of IPv4
+                self._set("ZMQ_IPV6", 0)
+                code = lib.azmq_listen(self._sock, url.encode(), number, actual, 256)
+        self.backend.check(code, f"listen at {address}", "listen")
+        shown = ffi.string(actual).decode(errors="replace")
+        port = port_of(shown)
+        if address.port == 0 and port:
+            address = address.with_port(port)
+        return NativeEndpoint(int(number[0]), str(address), shown or url)
+
+    def dial(self, address: Address) -> NativeEndpoint:
+        self.backend.require(f"transport.{address.scheme}")
+        ipv6 = wants_ipv6(address, self._ipv6)
+        url = native_url(address)
+        number = ffi.new("uint32_t *")
+        with self.handle:
+            self._set("ZMQ_IPV6", int(ipv6))
+            code = lib.azmq_dial(self._sock, url.encode(), number)
+        self.backend.check(code, f"dial {address}", "dial")
+        return NativeEndpoint(int(number[0]), str(address), url)
+
+    def close_endpoint(self, endpoint: NativeEndpoint) -> None:
+        with self.handle:
+            code = lib.azmq_close_endpoint(self._sock, endpoint.number)
+        self.backend.check(code, f"close {endpoint.url}")
+
+    @property
+    def option_mapping(self) -> Mapping[str, str]:
+        return self._mapping
+
+    def set_option(self, name: str, value: Any) -> None:
+        self._require_option(name)
+        if name == "tcp_nodelay":
+            if not value:
+                raise OptionError(
+                    "libzmq always sends small messages at once: tcp_nodelay cannot be False",
+                    backend="zmq",
+                )
+            return
+        portable = options.PORTABLE[name]
+        with self.handle:
+            self._set(portable.option, portable.to_native(value))
+        if name == "ipv6":
+            self._ipv6 = value
+
+    def get_option(self, name: str) -> Any:
+        self._require_option(name)
+        if name == "tcp_nodelay":
+            return True
+        if name == "ipv6":  # libzmq's own value is that of the address used last
+            return self._ipv6
+        portable = options.PORTABLE[name]
+        return portable.to_portable(self.get_native(portable.option))
+
+    def _require_option(self, name: str) -> None:
+        if name not in self._mapping:
+            raise self.backend.unsupported(
+                f"option.{name}",
+                f"a {self.protocol} socket has no use for it"
+                if self.backend.supports(f"option.{name}")
+                else "",
+            )
+
+    def subscribe(self, topic: bytes) -> None:
+        if self.protocol is not Protocol.SUB:
+            super().subscribe(topic)
+        with self.handle:
+            self._set("ZMQ_SUBSCRIBE", topic)
+
+    def unsubscribe(self, topic: bytes) -> None:
+        if self.protocol is not Protocol.SUB:
+            super().unsubscribe(topic)
+        with self.handle:
+            self._set("ZMQ_UNSUBSCRIBE", topic)
+
+    def statistics(self) -> dict[str, int]:
+        counts = ffi.new("azmq_counts *")
+        with self.handle:
+            lib.azmq_get_counts(self._sock, counts)
+        return {
+            "messages_sent": self.handle.sent,
+            "messages_received": self.handle.received,
+            "peers": int(counts.peers),
+            "connections": int(counts.connections),
+            "connect_errors": int(counts.connect_errors),
+            "native.handshake_errors": int(counts.handshake_errors),
+            "native.accept_errors": int(counts.accept_errors),
+            "native.events_dropped": int(counts.events_dropped),
+        }
+
+    @property
+    def native(self) -> int:
+        with self.handle:
+            return int(lib.azmq_native(self._sock))
+
+    def get_native(self, option: Any, type: str | None = None) -> Any:
+        number, name, kind = options.resolve(option, type)
+        with self.handle:
+            code, value = options.read(self._sock, number, kind)
+        self.backend.check(code, f"get {name}", "option")
+        return value
+
+    def set_native(self, option: Any, value: Any, type: str | None = None) -> None:
+        number, name, kind = options.resolve(option, type)
+        with self.handle:
+            code = options.write(self._sock, number, name, kind, value)
+        self.backend.check(code, f"set {name} to {value!r}", "option")
+        if number == CONSTANTS["ZMQ_IPV6"]:
+            self._ipv6 = bool(value)
+
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.ENODEV)
