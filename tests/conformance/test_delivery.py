@@ -1,0 +1,128 @@
+"""Send and close at once: nothing is lost that a connected peer could have taken."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+import anymq
+
+from ..support import LIMIT, Sockets
+
+COUNT, SIZE = 1000, 10_000
+LARGE = 16 * 1024 * 1024
+
+
+class Reader:
+    """Receives everything in a thread, and says how many messages and bytes came."""
+
+    def __init__(self, socket: anymq.Socket, expected: int) -> None:
+        self.sizes: list[int] = []
+        self._socket = socket
+        self._expected = expected
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while len(self.sizes) < self._expected:
+                self.sizes.append(len(self._socket.recv(timeout=3.0)))
+        except anymq.AnymqError:
+            pass
+
+    def finish(self) -> list[int]:
+        self._thread.join(3 * LIMIT)
+        return self.sizes
+
+
+@pytest.mark.parametrize("protocol_name", ["push", "pair"])
+@pytest.mark.differs("D1")
+@pytest.mark.transports("tcp", "ipc", "inproc")
+def test_many_messages(sockets: Sockets, transport: str, protocol_name: str) -> None:
+    """The peer reads while they are sent; the sender closes behind the last."""
+    receiver = {"push": "pull", "pair": "pair"}[protocol_name]
+    sender, receiver_ = sockets.pair(protocol_name, receiver, transport, a={"linger": 20.0})
+    reader = Reader(receiver_, COUNT)
+    for _ in range(COUNT):
+        sender.send(b"x" * SIZE)
+    sender.close()
+    assert reader.finish() == [SIZE] * COUNT
+
+
+@pytest.mark.differs("D1")
+@pytest.mark.transports("tcp", "ipc", "inproc")
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_one_large_message(sockets: Sockets, transport: str) -> None:
+    push, pull = sockets.pair("push", "pull", transport, a={"linger": 20.0})
+    reader = Reader(pull, 1)
+    push.send(b"x" * LARGE)
+    push.close()
+    assert reader.finish() == [LARGE]
+
+
+@pytest.mark.differs("D1")
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_the_peer_reads_later(sockets: Sockets) -> None:
+    """Messages that the peer's buffers can hold arrive, though it reads only after the close."""
+    push, pull = sockets.pair("push", "pull", a={"linger": 20.0})
+    for i in range(10):
+        push.send(b"%d" % i)
+    push.close()
+    assert [pull.recv() for _ in range(10)] == [b"%d" % i for i in range(10)]
+
+
+@pytest.mark.requires("protocol.req", "protocol.rep")
+def test_the_last_reply(sockets: Sockets) -> None:
+    """A replier that answers and closes has answered."""
+    for _ in range(5):
+        rep = sockets.open("rep", linger=20.0)
+        req = sockets.open("req", dial=rep.listen(sockets.url()).url)
+        req.send(b"question")
+        assert rep.recv() == b"question"
+        rep.send(b"answer" * 1000)
+        rep.close()
+        assert req.recv() == b"answer" * 1000
+        req.close()
+
+
+def stuffed(sockets: Sockets, linger: float) -> tuple[anymq.Socket, anymq.Socket]:
+    """A sender with more to send than its peer, who does not read, can take."""
+    push, pull = sockets.pair("push", "pull", a={"linger": linger})
+    with pytest.raises(anymq.Timeout):
+        for _ in range(100_000):
+            push.send(b"x" * 100_000, timeout=0.2)
+    return push, pull
+
+
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_no_linger_no_delay(sockets: Sockets) -> None:
+    push, pull = stuffed(sockets, 0)
+    begin = time.monotonic()
+    push.close()
+    assert time.monotonic() - begin < 0.3
+    assert len(pull.recv()) == 100_000
+
+
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_linger_is_an_upper_bound(sockets: Sockets) -> None:
+    """A peer that reads nothing holds up the close for the linger time at most."""
+    push, _ = stuffed(sockets, 0.3)
+    begin = time.monotonic()
+    push.close()
+    assert time.monotonic() - begin < 0.6
+
+
+@pytest.mark.parametrize("linger", [30.0, None])
+def test_nothing_to_send_no_delay(sockets: Sockets, linger: float | None) -> None:
+    one, other = sockets.pair("pair", "pair", a={"linger": linger}, b={"linger": linger})
+    for _ in range(5):
+        one.send(b"x")
+        assert other.recv() == b"x"
+    lone = sockets.open("push", linger=linger, dial="tcp://127.0.0.1:1")
+    begin = time.monotonic()
+    one.close()
+    other.close()
+    lone.close()
+    assert time.monotonic() - begin < 1

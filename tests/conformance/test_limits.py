@@ -1,0 +1,60 @@
+"""`recv_max_size`: a message above it is not delivered, and the socket works on."""
+
+from __future__ import annotations
+
+import pytest
+
+import anymq
+
+from ..support import LIMIT, Sockets, eventually
+
+pytestmark = pytest.mark.requires("protocol.push", "protocol.pull")
+WIRE = pytest.mark.transports("tcp", "ipc", "ws")
+FAST = {"reconnect_min": 0.02}
+
+
+@WIRE
+def test_a_message_of_the_limit_is_delivered(sockets: Sockets, transport: str) -> None:
+    push, pull = sockets.pair("push", "pull", transport, b={"recv_max_size": 1000})
+    push.send(b"x" * 1000)
+    assert pull.recv() == b"x" * 1000
+
+
+@WIRE
+def test_a_larger_one_is_not_and_smaller_ones_follow(sockets: Sockets, transport: str) -> None:
+    """The connection may be given up and made again; what is sent then arrives."""
+    push, pull = sockets.pair("push", "pull", transport, a=FAST, b={"recv_max_size": 1000})
+    push.send(b"x" * 1001)
+
+    def smaller_arrives() -> bool:
+        try:
+            push.send(b"small", timeout=0.2)
+            return pull.recv(timeout=0.2) == b"small"
+        except anymq.Timeout:
+            return False
+
+    eventually(smaller_arrives)
+    while True:
+        try:
+            assert pull.recv(timeout=0.1) == b"small"
+        except anymq.Timeout:
+            break
+
+
+@WIRE
+def test_there_may_be_no_limit(sockets: Sockets, transport: str) -> None:
+    push, pull = sockets.pair("push", "pull", transport, b={"recv_max_size": None})
+    push.send(b"x" * 5_000_000)
+    assert len(pull.recv()) == 5_000_000
+
+
+def test_one_greedy_peer_does_not_hurt_another(sockets: Sockets) -> None:
+    pull = sockets.open("pull", recv_max_size=1000)
+    url = pull.listen(sockets.url()).url
+    greedy, modest = (sockets.open("push", dial=url, **FAST) for _ in range(2))
+    sockets.connected(greedy, modest)
+    sockets.connected(pull, n=2)
+    greedy.send(b"x" * 100_000)
+    for i in range(10):
+        modest.send(b"%d" % i)
+    assert [pull.recv(timeout=LIMIT) for _ in range(10)] == [b"%d" % i for i in range(10)]

@@ -1,0 +1,238 @@
+"""Ctrl-C ends any wait within 0.1 s; a handler that does not raise changes no time-out."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..support import Sockets, run_program
+
+WAITS = {
+    "recv": "pair.recv(timeout=None)",
+    "recv-limit": "pair.recv(timeout=20)",
+    "recv_into": "pair.recv_into(bytearray(5), timeout=None)",
+    "recv_many": "pair.recv_many(timeout=None)",
+    "send": "lone.send(b'x', timeout=None)",
+    "send_many": "lone.send_many([b'x'], timeout=None)",
+    "wait_for_peers": "lone.wait_for_peers(timeout=None)",
+    "dial-wait": "lone.dial('tcp://127.0.0.1:1', wait=True)",
+    "iteration": "next(iter(pair))",
+}
+
+INTERRUPTED = """
+peer = open_socket("pair")
+pair = open_socket("pair", dial=peer.listen("tcp://127.0.0.1:0").url, recv_timeout=None)
+lone = open_socket("pair")
+pair.wait_for_peers(timeout=LIMIT)
+raised = []
+def interrupt():
+    raised.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGINT)
+timer = threading.Timer(0.2, interrupt)
+timer.start()
+try:
+    {wait}
+except KeyboardInterrupt:
+    took = time.monotonic() - raised[0]
+    assert took < 0.1, took
+else:
+    raise SystemExit("not interrupted")
+timer.join()
+peer.send(b"still")
+assert pair.recv() == b"still"
+pair.send(b"usable")
+assert peer.recv() == b"usable"
+new = open_socket("pair", dial=lone.listen("tcp://127.0.0.1:0").url)
+lone.send(b"and")
+assert new.recv() == b"and"
+for socket in (peer, pair, lone, new):
+    socket.close()
+"""
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_ctrl_c_ends_a_wait(sockets: Sockets, name: str) -> None:
+    run_program(sockets.backend, INTERRUPTED.format(wait=WAITS[name]))
+
+
+def test_ctrl_c_is_not_lost_while_messages_flow(sockets: Sockets) -> None:
+    run_program(
+        sockets.backend,
+        """
+        peer = open_socket("pair")
+        pair = open_socket("pair", dial=peer.listen("tcp://127.0.0.1:0").url)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        begin = time.monotonic()
+        try:
+            while time.monotonic() - begin < LIMIT:
+                pair.send(b"x")
+                peer.recv()
+        except KeyboardInterrupt:
+            assert time.monotonic() - begin < 1
+        else:
+            raise SystemExit("not interrupted")
+        pair.close()
+        peer.close()
+        """,
+    )
+
+
+def test_a_handler_that_does_not_raise_changes_no_timeout(sockets: Sockets) -> None:
+    """Handlers run while the call waits, and the wait ends when it would have ended anyway."""
+    run_program(
+        sockets.backend,
+        """
+        count = 0
+        def handler(*_):
+            global count
+            count += 1
+        signal.signal(signal.SIGALRM, handler)
+        pair = open_socket("pair")
+        def measure(call, limit):
+            global count
+            count = 0
+            begin = time.monotonic()
+            try:
+                call()
+            except anymq.Timeout:
+                took = time.monotonic() - begin
+            else:
+                raise SystemExit("no time-out")
+            assert limit - 0.001 <= took <= limit + 0.05, took
+            assert count >= 5, count
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        for _ in range(2):
+            measure(lambda: pair.recv(timeout=0.3), 0.3)
+            measure(lambda: pair.send(b"x", timeout=0.3), 0.3)
+            measure(lambda: pair.wait_for_peers(timeout=0.3), 0.3)
+            measure(lambda: pair.recv_many(timeout=0.3), 0.3)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        pair.close()
+        """,
+    )
+
+
+def test_messages_flow_while_signals_rain(sockets: Sockets) -> None:
+    """None is lost, none comes twice, and no call fails."""
+    run_program(
+        sockets.backend,
+        """
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        pull = open_socket("pull")
+        push = open_socket("push", dial=pull.listen("tcp://127.0.0.1:0").url)
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        def send():
+            for i in range(5000):
+                push.send(b"%d" % i)
+        thread = threading.Thread(target=send)
+        thread.start()
+        got = [int(pull.recv()) for _ in range(2500)]
+        while len(got) < 5000:
+            got += map(int, pull.recv_many())
+        assert got == list(range(5000))
+        thread.join()
+        begin = time.monotonic()
+        while time.monotonic() - begin < 0.2:
+            push.send(b"x" * 1000)
+            assert pull.recv() == b"x" * 1000
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        pull.close()
+        push.close()
+        """,
+    )
+
+
+def test_an_exception_of_a_handler_reaches_the_caller(sockets: Sockets) -> None:
+    run_program(
+        sockets.backend,
+        """
+        class Mine(Exception):
+            pass
+        def handler(*_):
+            raise Mine
+        signal.signal(signal.SIGALRM, handler)
+        pair = open_socket("pair")
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            pair.recv(timeout=None)
+        except Mine:
+            pass
+        else:
+            raise SystemExit("not raised")
+        pair.close()
+        """,
+    )
+
+
+def test_a_handler_may_use_the_socket(sockets: Sockets) -> None:
+    """A handler that sends on the socket that waits does not deadlock."""
+    run_program(
+        sockets.backend,
+        """
+        peer = open_socket("pair")
+        pair = open_socket("pair", dial=peer.listen("tcp://127.0.0.1:0").url)
+        pair.wait_for_peers(timeout=LIMIT)
+        signal.signal(signal.SIGALRM, lambda *_: pair.send(b"from the handler"))
+        def echo():
+            peer.send(peer.recv())
+        thread = threading.Thread(target=echo)
+        thread.start()
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        assert pair.recv() == b"from the handler"
+        thread.join()
+        pair.close()
+        peer.close()
+        """,
+    )
+
+
+def test_a_handler_may_close_the_socket(sockets: Sockets) -> None:
+    run_program(
+        sockets.backend,
+        """
+        pair = open_socket("pair")
+        signal.signal(signal.SIGALRM, lambda *_: pair.close())
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            pair.recv(timeout=None)
+        except anymq.Closed:
+            pass
+        else:
+            raise SystemExit("not closed")
+        """,
+    )
+
+
+def test_ctrl_c_while_lingering(sockets: Sockets) -> None:
+    """A close that waits for a peer that takes nothing is ended by Ctrl-C, the second at most."""
+    run_program(
+        sockets.backend,
+        """
+        peer = open_socket("pair")
+        pair = open_socket("pair", dial=peer.listen("tcp://127.0.0.1:0").url, linger=None)
+        try:
+            while True:
+                pair.send(b"x" * 100_000, timeout=0.3)
+        except anymq.Timeout:
+            pass
+        stop = threading.Event()
+        def interrupt():
+            while not stop.wait(0.2):
+                os.kill(os.getpid(), signal.SIGINT)
+        thread = threading.Thread(target=interrupt)
+        begin = time.monotonic()
+        try:
+            thread.start()
+            pair.close()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            stop.set()
+        assert time.monotonic() - begin < 1.0
+        thread.join()
+        pair.linger = 0
+        pair.close()
+        peer.linger = 0
+        peer.close()
+        """,
+    )
