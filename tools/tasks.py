@@ -80,7 +80,10 @@ def pytest(environment: Environment, *paths: str | Path) -> None:
 
     `-P` and the absence of the checkout's sources from the path keep it to the installed package.
     """
-    run([environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *paths])
+    run(
+        [environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *paths],
+        {"ANYMQ_WHEEL_TESTS": "1"},
+    )
 
 
 def test() -> None:

@@ -1,0 +1,1 @@
+"""anymq against other libraries, other bindings, and programs not written here."""

@@ -1,0 +1,140 @@
+"""anymq on libzmq against pyzmq, which brings a libzmq of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anymq.abc import Backend
+from tests.support import LIMIT, Sockets, Timeout
+
+from .exchanges import ZMTP_COUNTERPART, exchange
+from .processes import Peer, foreign_url
+
+PARTS = [b"first", b"", b"third " * 1000]
+
+
+def test_anymq_listens(zmtp: Backend, transport: str, protocol: str, sockets: Sockets) -> None:
+    socket = sockets.open(protocol, **({"subscribe": b""} if protocol == "sub" else {}))
+    url = socket.listen(sockets.url(transport)).url
+    with Peer("pyzmq", ZMTP_COUNTERPART[protocol], "dial", url) as peer:
+        peer.ready()
+        sockets.connected(socket)
+        exchange(protocol, socket, peer)
+
+
+def test_anymq_dials(
+    zmtp: Backend, transport: str, protocol: str, sockets: Sockets, tmp_path: Path
+) -> None:
+    socket = sockets.open(protocol, **({"subscribe": b""} if protocol == "sub" else {}))
+    url = foreign_url(transport, tmp_path)
+    with Peer("pyzmq", ZMTP_COUNTERPART[protocol], "listen", url) as peer:
+        peer.ready()
+        socket.dial(url)
+        sockets.connected(socket)
+        exchange(protocol, socket, peer)
+
+
+@pytest.mark.parametrize("protocol", ["pair", "push", "dealer"])
+def test_parts_to_pyzmq(zmtp: Backend, transport: str, protocol: str, sockets: Sockets) -> None:
+    socket = sockets.open(protocol)
+    url = socket.listen(sockets.url(transport)).url
+    with Peer("pyzmq", ZMTP_COUNTERPART[protocol], "dial", url) as peer:
+        peer.ready()
+        socket.send_parts(PARTS)
+        assert peer.recv_parts() == PARTS
+
+
+@pytest.mark.parametrize("protocol", ["pair", "pull", "dealer"])
+def test_parts_from_pyzmq(zmtp: Backend, transport: str, protocol: str, sockets: Sockets) -> None:
+    socket = sockets.open(protocol)
+    url = socket.listen(sockets.url(transport)).url
+    with Peer("pyzmq", ZMTP_COUNTERPART[protocol], "dial", url) as peer:
+        peer.ready()
+        peer.send(*PARTS)
+        assert socket.recv_parts() == PARTS
+
+
+def test_router_here_dealer_there(zmtp: Backend, transport: str, sockets: Sockets) -> None:
+    """The router sees the dealer's envelope, and reaches it by it."""
+    router = sockets.open("router")
+    url = router.listen(sockets.url(transport)).url
+    with Peer("pyzmq", "dealer", "dial", url) as peer:
+        peer.ready()
+        peer.send(*PARTS)
+        identity, *body = router.recv_parts()
+        assert identity
+        assert body == PARTS
+        router.send_parts([identity, b"back", b""])
+        assert peer.recv_parts() == [b"back", b""]
+
+
+def test_dealer_here_router_there(
+    zmtp: Backend, transport: str, sockets: Sockets, tmp_path: Path
+) -> None:
+    dealer = sockets.open("dealer", routing_id=b"me")
+    url = foreign_url(transport, tmp_path)
+    with Peer("pyzmq", "router", "listen", url) as peer:
+        peer.ready()
+        dealer.dial(url)
+        dealer.send_parts(PARTS)
+        assert peer.recv_parts() == [b"me", *PARTS]
+        peer.send(b"me", b"back", b"again")
+        assert dealer.recv_parts() == [b"back", b"again"]
+
+
+def test_req_here_router_there(
+    zmtp: Backend, transport: str, sockets: Sockets, tmp_path: Path
+) -> None:
+    """REQ's envelope on the wire is what other programs expect: an answer to it is accepted."""
+    req = sockets.open("req")
+    url = foreign_url(transport, tmp_path)
+    with Peer("pyzmq", "router", "listen", url) as peer:
+        peer.ready()
+        req.dial(url)
+        req.send(b"question")
+        *envelope, body = peer.recv_parts()
+        assert body == b"question"
+        assert envelope[-1] == b""
+        peer.send(*envelope, b"answer")
+        assert req.recv() == b"answer"
+
+
+def test_topics_are_filtered(zmtp: Backend, transport: str, sockets: Sockets) -> None:
+    """A subscription made here is known to the publisher there, and only it gets through."""
+    sub = sockets.open("sub", subscribe=[b"a", b"b"])
+    url = sub.listen(sockets.url(transport)).url
+    with Peer("pyzmq", "xpub", "dial", url) as peer:
+        peer.ready()
+        assert {peer.recv(), peer.recv()} == {b"\x01a", b"\x01b"}
+        for body in (b"c no", b"a yes", b"b yes"):
+            peer.send(body)
+        assert [sub.recv(), sub.recv()] == [b"a yes", b"b yes"]
+        sub.unsubscribe(b"a")
+        assert peer.recv() == b"\x00a"
+        peer.send(b"a no more")
+        peer.send(b"b still")
+        assert sub.recv() == b"b still"
+
+
+def test_xpub_here_sub_there(zmtp: Backend, transport: str, sockets: Sockets) -> None:
+    xpub = sockets.open("xpub")
+    url = xpub.listen(sockets.url(transport)).url
+    with Peer("pyzmq", "sub", "dial", url) as peer:
+        peer.ready()
+        assert xpub.recv() == b"\x01"
+        xpub.send(b"news")
+        assert peer.recv() == b"news"
+
+
+def test_wires_do_not_mix(zmtp: Backend, sockets: Sockets) -> None:
+    """A peer that speaks SP is turned away, and the socket goes on serving its own."""
+    pull = sockets.open("pull")
+    url = pull.listen(sockets.url()).url
+    with Peer("pynng", "push", "dial", url), Peer("pyzmq", "push", "dial", url) as peer:
+        peer.ready()
+        peer.send(b"still served")
+        assert pull.recv(timeout=LIMIT) == b"still served"
+        with pytest.raises(Timeout):
+            pull.recv(timeout=0.05)
