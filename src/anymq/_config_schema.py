@@ -210,7 +210,7 @@ class _Checker:
         return SocketEntry(
             name=name,
             protocol=given["protocol"],
-            backend=given.get("backend"),
+            backend=given.get("backend") or (default if library else None),
             library=library and self.library(library),
             raw=given.get("raw", False),
             listen=self.urls(given, "listen", prefix),

@@ -220,7 +220,8 @@ class Backend(abc.ABC):
 
     def unsupported(self, feature: str, reason: str = "") -> UnsupportedFeature:
         """The refusal of `feature`, worded from its record."""
-        support = self.features.get(feature) or absent("there is no such feature")
+        # Not `or`: an absent Support is false.
+        support = self.features.get(feature, absent("there is no such feature"))
         reason = reason or support.reason
         found = f"{self.name} {self.library.version_text}"
         text = f"{found} does not support {feature}"

@@ -30,8 +30,9 @@ class Message:
     def __init__(self, data: Buffer = b"", *, header: Buffer = b"") -> None:
         if isinstance(data, str) or isinstance(header, str):
             raise TypeError("a message is bytes, not str: pass text.encode() instead")
-        self._body: bytearray | None = bytearray(data)
-        self._header = bytearray(header)
+        # Through a view, because bytearray() also takes numbers and lists of them.
+        self._body: bytearray | None = bytearray(memoryview(data))
+        self._header = bytearray(memoryview(header))
         self._peer: int | None = None
 
     @classmethod

@@ -36,21 +36,21 @@ def test_anymq_dials(
         exchange(protocol, socket, peer)
 
 
-@pytest.mark.parametrize("protocol", ["pair", "push", "dealer"])
-def test_parts_to_pyzmq(zmtp: Backend, transport: str, protocol: str, sockets: Sockets) -> None:
-    socket = sockets.open(protocol)
+@pytest.mark.parametrize("kind", ["pair", "push", "dealer"])
+def test_parts_to_pyzmq(zmtp: Backend, transport: str, kind: str, sockets: Sockets) -> None:
+    socket = sockets.open(kind)
     url = socket.listen(sockets.url(transport)).url
-    with Peer("pyzmq", ZMTP_COUNTERPART[protocol], "dial", url) as peer:
+    with Peer("pyzmq", ZMTP_COUNTERPART[kind], "dial", url) as peer:
         peer.ready()
         socket.send_parts(PARTS)
         assert peer.recv_parts() == PARTS
 
 
-@pytest.mark.parametrize("protocol", ["pair", "pull", "dealer"])
-def test_parts_from_pyzmq(zmtp: Backend, transport: str, protocol: str, sockets: Sockets) -> None:
-    socket = sockets.open(protocol)
+@pytest.mark.parametrize("kind", ["pair", "pull", "dealer"])
+def test_parts_from_pyzmq(zmtp: Backend, transport: str, kind: str, sockets: Sockets) -> None:
+    socket = sockets.open(kind)
     url = socket.listen(sockets.url(transport)).url
-    with Peer("pyzmq", ZMTP_COUNTERPART[protocol], "dial", url) as peer:
+    with Peer("pyzmq", ZMTP_COUNTERPART[kind], "dial", url) as peer:
         peer.ready()
         peer.send(*PARTS)
         assert socket.recv_parts() == PARTS

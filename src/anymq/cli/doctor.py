@@ -110,7 +110,7 @@ def _entry(status: BackendStatus) -> dict[str, Any]:
         }
     else:
         entry |= {
-            "reason": status.reason,
+            "reason": status.reason.splitlines()[0].removesuffix("; tried:"),
             "tried": [{"path": path, "said": said} for path, said in status.tried],
             "install_hint": status.install_hint,
         }
@@ -135,7 +135,7 @@ def _print(
     for name, status in shown.items():
         if status.available:
             continue
-        print(f"{name}: {status.reason or 'no library could be loaded'}")
+        print(f"{name}: {status.reason.splitlines()[0].removesuffix('; tried:')}")
         for path, said in status.tried:
             print(f"    {path}: {said}" if path not in said else f"    {said}")
         if status.install_hint:
@@ -158,7 +158,7 @@ def _print(
     for problem in problems:
         print(f"problem: {problem}")
     if not problems:
-        print("all is well")
+        print(f"usable: {', '.join(n for n, s in shown.items() if s.available)}")
 
 
 def _version() -> str:

@@ -205,7 +205,7 @@ class _Writer:
         if number != self.number or self.stream is None:
             self.close()
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.stream = open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb", buffering=0)
+            self.stream = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb")
             self.number = number
         self.stream.seek(offset)
         self.stream.write(data)
@@ -275,7 +275,7 @@ def main() -> int:
         else:
             summary = both(options.listing, options.directory, corrupt=options.corrupt)
         report(event="summary", **summary)
-    except (AnymqError, TransferError, OSError, ValueError) as error:
+    except (AnymqError, TransferError, OSError, ValueError, struct.error) as error:
         report(event="failed", kind=type(error).__name__, error=str(error))
         print(f"{options.role}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

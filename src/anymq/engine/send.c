@@ -324,8 +324,13 @@ PyObject *amq_send_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
             for (size_t i = 0; i < count; i++)
                 payload_close(&payloads[i]);
         }
-        if (type == NULL)
+        if (type == NULL) {
+            if (result == 0 && PyErr_CheckSignals() < 0) { /* a long batch may never wait */
+                amq_error_set_sent(sent);
+                result = -1;
+            }
             continue;
+        }
         if (result == 0) {
             PyErr_Restore(type, value, traceback);
             amq_error_set_sent(sent);

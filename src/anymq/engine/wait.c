@@ -106,6 +106,7 @@ int amq_check_signals(Handle *h, PyThreadState **thread)
 
 int amq_pause(Handle *h, int fd, int64_t ns, PyThreadState **thread)
 {
+    static int64_t checked; /* when signals were looked for; the main thread's own */
     bool main = amq_in_main_thread();
     int wake = amq_wake_fd(h);
     if ((main || wake < 0) && (ns < 0 || ns > SLICE))
@@ -115,7 +116,8 @@ int amq_pause(Handle *h, int fd, int64_t ns, PyThreadState **thread)
         return ANYMQ_INTERRUPTED;
     if (ready > 0 && ready & 2)
         amq_wake_clear(wake);
-    if (ready <= 0 && main) {
+    if (main && (ready <= 0 || amq_now() - checked >= SLICE)) {
+        checked = amq_now();
         if (amq_check_signals(h, thread) != 0)
             return AMQ_RAISED;
         if (!amq_is_open(h))
@@ -168,12 +170,11 @@ static int run_readiness(Handle *h, Operation *op, int64_t deadline, PyThreadSta
             *waiting -= 1;
         result = attempt(h, op);
         int fd = h->ops->wait_fd(h->sock, op->direction);
-        if (h->traits & ANYMQ_EDGE) {
-            settle(h);
-            enlisted = result == ANYMQ_AGAIN;
-            *waiting += enlisted;
+        enlisted = h->traits & ANYMQ_EDGE && result == ANYMQ_AGAIN;
+        settle(h);
+        *waiting += enlisted;
+        if (h->traits & ANYMQ_NEEDS_LOCK)
             pthread_mutex_unlock(&h->lock);
-        }
         if (result != ANYMQ_AGAIN)
             return result;
         int64_t left = time_left(deadline);
