@@ -1,13 +1,16 @@
 """Addresses as nanomsg wants them.
 
 nanomsg binds only to numeric addresses and `*`, knows no port 0, takes no path in a `ws` address to
-listen at, and asserts where other libraries return an error (a local socket's file that it may not
-remove). So names are resolved here, free ports chosen here, and files looked at here.
+listen at, and aborts the process where other libraries return an error: a local socket's file that
+it may not remove, a local address to dial from that is not one of this machine, or of the other
+version of IP. So names are resolved here, free ports chosen here, and all of that looked at here.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
+import ipaddress
 import os
 import socket
 import stat
@@ -30,6 +33,7 @@ __all__ = [
     "FREE_PORT_ATTEMPTS",
     "check_ipc_path",
     "dial_url",
+    "has_ipv6",
     "listen_host",
     "listen_url",
     "reserved_port",
@@ -68,12 +72,13 @@ def _loopback(host: str) -> str:
 
 def _need_ipv6(address: Address, ipv6: bool) -> None:
     if address.is_ipv6 and not ipv6:
-        raise AddressInvalid(
-            f"{address} is an IPv6 address, and the option ipv6 is False", backend="nanomsg"
-        )
+        why = "the option ipv6 is False" if has_ipv6() else "this machine has no IPv6"
+        raise AddressInvalid(f"{address} is an IPv6 address, and {why}", backend="nanomsg")
 
 
-def _has_ipv6() -> bool:
+@functools.cache
+def has_ipv6() -> bool:
+    """Whether this machine has IPv6 at all."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::", 0))
@@ -93,7 +98,7 @@ def listen_host(address: Address, ipv6: bool) -> str:
     """
     _need_ipv6(address, ipv6)
     if address.wildcard:
-        return "::" if ipv6 and _has_ipv6() else "0.0.0.0"
+        return "::" if ipv6 else "0.0.0.0"
     host = _loopback(address.host)
     if address.is_ipv6:
         return host
@@ -133,10 +138,45 @@ def dial_url(address: Address, ipv6: bool) -> str:
         if address.scheme == "ipc" and "\0" in address.path:
             raise AddressInvalid("a path holds no null character", backend="nanomsg")
         return _checked(str(address))
-    source = f"{address.source};" if address.source else ""
+    host = _loopback(address.host)
+    source = _source(address, host, ipv6)
     path = address.path if address.scheme == "ws" else ""
-    host = _bracketed(_loopback(address.host))
-    return _checked(f"{address.scheme}://{source}{host}:{address.port}{path}")
+    if ";" in path:
+        raise AddressInvalid(f"dial {address}: nanomsg takes no ';' in the path", backend="nanomsg")
+    return _checked(f"{address.scheme}://{source}{_bracketed(host)}:{address.port}{path}")
+
+
+def _version(host: str) -> int | None:
+    """Of IP: 4 or 6 of a numeric address, None of a name."""
+    try:
+        return ipaddress.ip_address(host).version
+    except ValueError:
+        return None
+
+
+def _source(address: Address, host: str, ipv6: bool) -> str:
+    """The local address to dial from, as it stands in front of the host.
+
+    Of the version of IP that nanomsg will use: that of a number, for a name that of the option
+    NN_IPV4ONLY. With that option off, its own choice is IPv6 for every host.
+    """
+    version = _version(host) or (6 if ipv6 else 4)
+    source = address.source.strip("[]")
+    if not source:
+        return "0.0.0.0;" if ipv6 and version == 4 else ""
+    doing = f"dial {address}"
+    if _version(source) != version:
+        raise AddressInvalid(
+            f"{doing}: before ';' nanomsg wants an IPv{version} address of this machine, "
+            f"not {source!r}",
+            backend="nanomsg",
+        )
+    with _probe_socket(source) as probe:
+        try:
+            probe.bind((source, 0))
+        except OSError as error:
+            raise _from_os(error, doing) from None
+    return f"{_bracketed(source)};"
 
 
 def _probe_socket(host: str) -> socket.socket:

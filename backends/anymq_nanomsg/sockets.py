@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,9 +39,10 @@ NORMALISED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """What a listener occupies: a port of a host, or a file."""
+class Place:
+    """What an endpoint is in the library, and what a listener occupies: a port or a file."""
 
+    eid: int = 0
     host: str = ""
     port: int | None = None
     path: str = ""
@@ -62,6 +63,7 @@ class NanomsgSocket(NativeSocket):
         if self._c == ffi.NULL:
             raise backend.error(error[0], f"open a {protocol} socket")
         self._number = int(self._c.s)
+        self._ipv6_wanted = False
         self._mapping = MappingProxyType(mapping_for(library, protocol, raw))
         ops = int(ffi.cast("uintptr_t", adapter.anymq_nn_table()))
         try:
@@ -90,7 +92,7 @@ class NanomsgSocket(NativeSocket):
     # Endpoints
 
     def _ipv6(self) -> bool:
-        return "ipv6" in self._mapping and bool(self.get_option("ipv6"))
+        return bool(self.get_option("ipv6")) and addresses.has_ipv6()
 
     def listen(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
@@ -98,15 +100,15 @@ class NanomsgSocket(NativeSocket):
         if address.port is None:
             if address.scheme == "ipc":
                 addresses.check_ipc_path(address.path, doing)
-            return self._bind(address, doing, Bound(path=self._file(address)))
+            return self._bind(address, doing, Place(path=self._file(address)))
         host = addresses.listen_host(address, self._ipv6())
         if address.port:
-            return self._bind(address, doing, Bound(host, address.port))
+            return self._bind(address, doing, Place(0, host, address.port))
         last: AnymqError | None = None
         for _ in range(addresses.FREE_PORT_ATTEMPTS):
             with addresses.reserved_port(host, doing) as port:
                 try:
-                    return self._bind(address, doing, Bound(host, port))
+                    return self._bind(address, doing, Place(0, host, port))
                 except AddressInUse as error:
                     last = error
         assert last is not None
@@ -116,20 +118,23 @@ class NanomsgSocket(NativeSocket):
     def _file(address: Address) -> str:
         return address.path if address.scheme == "ipc" else ""
 
-    def _bind(self, address: Address, doing: str, bound: Bound) -> NativeEndpoint:
-        native, url = addresses.listen_url(address, bound.host, bound.port)
-        number = self._add(
-            address, doing, lambda text: self._nn.nn_bind(self._number, text), native
-        )
-        return NativeEndpoint(number, url, native, bound)
+    def _bind(self, address: Address, doing: str, place: Place) -> NativeEndpoint:
+        native, url = addresses.listen_url(address, place.host, place.port)
+        eid = self._add(address, doing, lambda text: self._nn.nn_bind(self._number, text), native)
+        return self._endpoint(url, native, replace(place, eid=eid))
 
     def dial(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
         native = addresses.dial_url(address, self._ipv6())
-        number = self._add(
+        eid = self._add(
             address, f"dial {address}", lambda text: self._nn.nn_connect(self._number, text), native
         )
-        return NativeEndpoint(number, str(address), native)
+        return self._endpoint(str(address), native, Place(eid))
+
+    @staticmethod
+    def _endpoint(url: str, native: str, place: Place) -> NativeEndpoint:
+        # Number 0: nanomsg does not count peers by endpoint.
+        return NativeEndpoint(0, url, native, place)
 
     def _add(self, address: Address, doing: str, call: Callable[[bytes], int], native: str) -> int:
         text = native.encode("utf-8", "surrogateescape")
@@ -143,18 +148,19 @@ class NanomsgSocket(NativeSocket):
         return self._call(doing, work)
 
     def close_endpoint(self, endpoint: NativeEndpoint) -> None:
+        place: Place = endpoint.state
+
         def work() -> None:
             # Fails only where there is no such endpoint any more.
             with contextlib.suppress(NativeError):
-                self._library.check(self._nn.nn_shutdown(self._number, endpoint.number))
+                self._library.check(self._nn.nn_shutdown(self._number, place.eid))
 
         try:
             self._call(f"close {endpoint.url}", work)
         except Closed:
             return
-        bound = endpoint.state
-        if isinstance(bound, Bound) and (bound.port is not None or bound.path):
-            addresses.wait_until_free(bound.host, bound.port, bound.path)
+        if place.port is not None or place.path:
+            addresses.wait_until_free(place.host, place.port, place.path)
 
     # Options
 
@@ -182,6 +188,10 @@ class NanomsgSocket(NativeSocket):
         conversion = MAPPED[name]
         option = self._library.options[conversion.native]
         native = conversion.to_native(value)
+        if name == "ipv6":
+            # Where there is no IPv6, IPv4 addresses are nevertheless to work.
+            self._ipv6_wanted = value
+            native = native or not addresses.has_ipv6()
         self._call(
             f"set option {name} to {value!r}",
             lambda: self._library.set_option(self._number, option, native),
@@ -196,6 +206,8 @@ class NanomsgSocket(NativeSocket):
         value = self._call(
             f"get option {name}", lambda: self._library.get_option(self._number, option)
         )
+        if name == "ipv6" and not addresses.has_ipv6():
+            return self._ipv6_wanted
         return conversion.to_portable(value)
 
     def subscribe(self, topic: bytes) -> None:
