@@ -7,11 +7,12 @@ import ipaddress
 import os
 import socket
 import stat
+from dataclasses import replace
 
 from anymq.errors import AddressInUse, AddressInvalid
 from anymq.url import Address
 
-__all__ = ["check_local_path", "native_url", "port_of", "wants_ipv6"]
+__all__ = ["check_local_path", "native_url", "port_of", "resolved", "wants_ipv6"]
 
 
 def native_url(address: Address) -> str:
@@ -46,6 +47,35 @@ def wants_ipv6(address: Address, allowed: bool) -> bool:
     except ValueError:
         return allowed
     return False
+
+
+def resolved(address: Address, ipv6: bool) -> Address:
+    """The address with a number for a host name: libzmq listens at numbers and interfaces only.
+
+    Raises:
+        AddressInvalid: nobody knows the name.
+    """
+    if address.scheme not in ("tcp", "ws", "wss") or address.wildcard or address.is_ipv6:
+        return address
+    if address.host in {name for _, name in socket.if_nameindex()}:
+        return address
+    try:
+        found = socket.getaddrinfo(address.host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise AddressInvalid(
+            f"cannot listen at {address}: {address.host!r} is no address or interface of this"
+            f" machine ({error})",
+            backend="zmq",
+        ) from None
+    families = (socket.AF_INET, socket.AF_INET6) if ipv6 else (socket.AF_INET,)
+    for family in families:
+        for entry in found:
+            if entry[0] == family:
+                return replace(address, host=str(entry[4][0]))
+    raise AddressInvalid(
+        f"cannot listen at {address}: it has only an IPv6 address and the option ipv6 is False",
+        backend="zmq",
+    )
 
 
 def port_of(native: str) -> int | None:

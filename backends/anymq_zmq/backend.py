@@ -15,7 +15,7 @@ from ._zmq import ffi, lib
 from .constants import CONSTANTS, ERROR_NAMES, SOCKET_TYPES
 from .errors import Doing, make_error
 from .features import Library, detect
-from .socket import ZmqSocket
+from .sockets import ZmqSocket
 
 __all__ = ["ZmqBackend", "open_backend"]
 

@@ -145,7 +145,9 @@ void azmq_push_event(azmq_sock *s, int kind, int native, int code, uint32_t peer
     e->code = code;
     e->peer = peer;
     e->time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    snprintf(e->address, sizeof e->address, "%s", address);
+    int abstract = strncmp(address, "ipc://@", 7) == 0;
+    snprintf(e->address, sizeof e->address, "%s%s", abstract ? "abstract://" : "",
+             abstract ? address + 7 : address);
     news(s);
 }
 

@@ -5,10 +5,10 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "socket.h"
 
@@ -292,13 +292,22 @@ int azmq_dial(azmq_sock *s, const char *url, uint32_t *number)
     return error;
 }
 
+/* A connection that is closed ends only when the socket has answered libzmq's I/O thread, and it
+ * answers when it is used: use it for as long as there is something to answer. */
+static void answer(azmq_sock *s)
+{
+    struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+    for (int i = 0, ms = 100; i < 64 && poll(&fd, 1, ms) > 0; i++, ms = 5)
+        op_events(s);
+}
+
 /* Unbind or disconnect. Two endpoints with one address are one to libzmq: it is asked only when
  * the last of them goes. */
 int azmq_close_endpoint(azmq_sock *s, uint32_t number)
 {
     azmq_lib *lib = s->lib;
     char url[AZMQ_URL_SIZE], given[AZMQ_URL_SIZE];
-    int error = 0, listening = 0, inproc = 0, others = 0;
+    int error = 0, listening = 0, inproc = 0, others = 0, connected = 0;
     pthread_mutex_lock(&lib->lock);
     azmq_endpoint *endpoint = azmq_find_endpoint(s, number);
     if (endpoint != NULL) {
@@ -306,6 +315,8 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
         inproc = endpoint->inproc;
         memcpy(url, listening ? endpoint->actual : endpoint->given, sizeof url);
         memcpy(given, endpoint->given, sizeof given);
+        for (size_t i = 0; i < s->connection_count; i++)
+            connected |= s->connections[i].endpoint == number && s->connections[i].link == 0;
         for (size_t i = 0; i < s->endpoint_count; i++) {
             const azmq_endpoint *e = &s->endpoints[i];
             others += e->number != number && e->listening == listening
@@ -323,6 +334,8 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
             error = call(s->native, given) == 0 ? 0 : s->get_errno();
         if (error == ENOENT)
             error = 0;
+        if (connected && s->fd >= 0)
+            answer(s);
     }
     pthread_mutex_lock(&lib->lock);
     azmq_monitor_drain(s);

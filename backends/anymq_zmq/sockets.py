@@ -14,7 +14,7 @@ from anymq.url import Address
 
 from . import options
 from ._zmq import ffi, lib
-from .addresses import check_local_path, native_url, port_of, wants_ipv6
+from .addresses import check_local_path, native_url, port_of, resolved, wants_ipv6
 from .constants import CONSTANTS, SOCKET_TYPES
 
 if TYPE_CHECKING:
@@ -74,9 +74,10 @@ class ZmqSocket(NativeSocket):
 
     def listen(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
-        ipv6 = wants_ipv6(address, self._ipv6)
         check_local_path(address)
-        url = native_url(address)
+        numeric = resolved(address, self._ipv6)
+        ipv6 = wants_ipv6(numeric, self._ipv6)
+        url = native_url(numeric)
         number = ffi.new("uint32_t *")
         actual = ffi.new("char[]", 256)
         with self.handle:
