@@ -1,8 +1,8 @@
 """Runs these tests over the libraries under test by wire: SP (nanomsg, nng) or ZMTP (libzmq).
 
 A test that asks for `sp` (or `zmtp`) runs with each backend of that wire; `sockets` makes sockets
-of it. A test that also asks for `transport`, `protocol` or `program` runs over those that backend
-and program share.
+of it. A test that also asks for `transport`, `protocol`, `talker` (a protocol whose program may
+speak first) or `program` runs over those that backend and program share.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.support import BACKENDS, Sockets, missing
 from .exchanges import COUNTERPART, ZMTP_COUNTERPART
 
 PROGRAMS = ("nngcat", "nanocat")
+AXES = ("transport", "protocol", "talker", "program")
 CROSSING = ("tcp", "ipc", "ws")
 """Transports that lead to other processes, in every library's grammar."""
 
@@ -27,10 +28,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wire = next((wire for wire in ("sp", "zmtp") if wire in metafunc.fixturenames), None)
     if wire is None:
         return
-    axes = [axis for axis in ("transport", "protocol", "program") if axis in metafunc.fixturenames]
+    axes = [axis for axis in AXES if axis in metafunc.fixturenames]
     names = {
         "transport": CROSSING if wire == "sp" else CROSSING[:2],
         "protocol": COUNTERPART if wire == "sp" else ZMTP_COUNTERPART,
+        "talker": ("pair", "pair1", "bus"),
         "program": PROGRAMS,
     }
     cases = [
@@ -44,10 +46,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _possible(backend: Backend, case: dict[str, str]) -> bool:
-    features = [f"{axis}.{name}" for axis, name in case.items() if axis != "program"]
-    if missing(backend, features):
+    protocol = case.get("protocol", case.get("talker"))
+    features = {"protocol": protocol, "transport": case.get("transport")}
+    if missing(backend, [f"{kind}.{name}" for kind, name in features.items() if name]):
         return False
-    return (case.get("program"), case.get("protocol")) != ("nanocat", "pair1")
+    return (case.get("program"), protocol) != ("nanocat", "pair1")
 
 
 @pytest.fixture
