@@ -4,6 +4,8 @@
 #define DOMAIN_SP 1
 #define SOCKET_PUSH 80
 #define SOCKET_PULL 81
+#define LEVEL_TCP (-3)
+#define TCP_NO_DELAY 1
 
 int main(int argc, char **argv)
 {
@@ -15,11 +17,16 @@ int main(int argc, char **argv)
         (int (*)(int, const void *, size_t, int))bench_symbol(&task, "nn_send");
     int (*recv)(int, void *, size_t, int) =
         (int (*)(int, void *, size_t, int))bench_symbol(&task, "nn_recv");
+    int (*set_option)(int, int, int, const void *, size_t) =
+        (int (*)(int, int, int, const void *, size_t))bench_symbol(&task, "nn_setsockopt");
     int (*close)(int) = (int (*)(int))bench_symbol(&task, "nn_close");
     int sock = open_socket(DOMAIN_SP, task.receives ? SOCKET_PULL : SOCKET_PUSH);
+    int nodelay = 1; /* as anymq has it on every library; nanomsg itself would join small messages */
     double started;
     long i;
 
+    if (set_option(sock, LEVEL_TCP, TCP_NO_DELAY, &nodelay, sizeof nodelay) < 0)
+        bench_die("nn_setsockopt", 0);
     if ((task.receives ? bind : connect)(sock, task.url) < 0)
         bench_die("bind or connect", 0);
     bench_ready();
