@@ -29,4 +29,5 @@ with CLASSES[protocol](send_timeout=LIMIT_MS, recv_timeout=LIMIT_MS) as socket:
         socket.listen(url)
     else:
         socket.dial(url, block=True)
-    serve(socket.send, socket.recv)
+    # recv() of pynng raises on an empty message; recv_msg() does not
+    serve(socket.send, lambda: socket.recv_msg().bytes)
