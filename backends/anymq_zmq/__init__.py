@@ -33,6 +33,7 @@ class ZmqProvider(Provider):
 
     name: ClassVar[str] = "zmq"
     wire: ClassVar[str] = "zmtp"
+    preference: ClassVar[int] = 30
     library_names = ("libzmq.so.5", "libzmq.so")
     install_hint = "apt install libzmq5 (Debian, Ubuntu), dnf install zeromq (Fedora)"
     known_for = frozenset(

@@ -44,6 +44,7 @@ class ZmqBackend(Backend):
 
     name: ClassVar[str] = "zmq"
     wire: ClassVar[str] = "zmtp"
+    fork_safe: ClassVar[bool] = True
 
     constants: Mapping[str, int] = CONSTANTS
     errors: Mapping[int, str] = ERROR_NAMES
