@@ -28,6 +28,7 @@ ABSENT = {
     "option.send_buffer": "nanomsg's buffers count bytes: use send_buffer_bytes",
     "option.recv_buffer": "nanomsg's buffers count bytes: use recv_buffer_bytes",
     "option.tcp_keepalive": "nanomsg does not set SO_KEEPALIVE",
+    "option.immediate": "nanomsg always waits for a connected peer, as immediate=True does",
     "contexts": "nanomsg has one request or survey at a time on a socket",
     "multipart": "a message of nanomsg has one part",
     "peer_address": "nanomsg does not tell who connected",
@@ -118,13 +119,6 @@ def _options(library: Library) -> Iterator[tuple[str, Support]]:
         emulated(
             "nanomsg ignores NN_LINGER since 1.1: close waits for what `flush` can see",
             "NN_SNDFD",
-        ),
-    )
-    yield (
-        "option.immediate",
-        native(
-            "NN_STAT_CURRENT_CONNECTIONS",
-            "nanomsg always waits for a connected peer: only True is possible",
         ),
     )
 

@@ -11,13 +11,10 @@ from anymq.protocols import Protocol
 
 from .library import Library, NativeOption
 
-__all__ = ["IMMEDIATE", "MAPPED", "Conversion", "mapping_for", "native_option"]
+__all__ = ["MAPPED", "Conversion", "mapping_for", "native_option"]
 
 LARGEST = 2**31 - 1
 """Of the library's int."""
-
-IMMEDIATE = "always"
-"""What `immediate` maps to: no option, it is how nanomsg works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ MAPPED: dict[str, Conversion] = {
 
 def mapping_for(library: Library, protocol: Protocol, raw: bool) -> dict[str, str]:
     """The portable options that such a socket has, and what they are called in nanomsg."""
-    found = {"immediate": IMMEDIATE} if protocol.can_send else {}
+    found = {}
     for name, conversion in MAPPED.items():
         if conversion.native not in library.options:
             continue

@@ -27,7 +27,6 @@ OPTIONS = (
     "survey_time",
     "send_priority",
     "recv_priority",
-    "immediate",
 )
 CAPABILITIES = ("raw", "peers", "peer_events", "statistics", "flush", "bound_port", "poll_fd")
 

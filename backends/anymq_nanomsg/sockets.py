@@ -17,7 +17,7 @@ from . import addresses
 from ._nanomsg import ffi
 from ._nanomsg import lib as adapter
 from .library import NativeError
-from .options import IMMEDIATE, MAPPED, mapping_for, native_option
+from .options import MAPPED, mapping_for, native_option
 
 if TYPE_CHECKING:
     from anymq.url import Address
@@ -178,13 +178,6 @@ class NanomsgSocket(NativeSocket):
 
     def set_option(self, name: str, value: Any) -> None:
         self._require_option(name)
-        if self._mapping[name] == IMMEDIATE:
-            if not value:
-                raise OptionError(
-                    "nanomsg always waits for a connected peer: immediate can only be True",
-                    backend="nanomsg",
-                )
-            return
         conversion = MAPPED[name]
         option = self._library.options[conversion.native]
         native = conversion.to_native(value)
@@ -199,8 +192,6 @@ class NanomsgSocket(NativeSocket):
 
     def get_option(self, name: str) -> Any:
         self._require_option(name)
-        if self._mapping[name] == IMMEDIATE:
-            return True
         conversion = MAPPED[name]
         option = self._library.options[conversion.native]
         value = self._call(
@@ -248,16 +239,17 @@ class NanomsgSocket(NativeSocket):
 
     @property
     def native(self) -> int:
-        return self._number
+        with self.handle:
+            return self._number
 
     def get_native(self, option: Any, type: str | None = None) -> Any:
-        known = native_option(self._library, option, type)
+        known = self._call("get option", lambda: native_option(self._library, option, type))
         return self._call(
             f"get option {known.name}", lambda: self._library.get_option(self._number, known)
         )
 
     def set_native(self, option: Any, value: Any, type: str | None = None) -> None:
-        known = native_option(self._library, option, type)
+        known = self._call("set option", lambda: native_option(self._library, option, type))
         if known.type == "str":
             if isinstance(value, str):
                 value = value.encode()
