@@ -12,7 +12,7 @@ from dataclasses import replace
 from anymq.errors import AddressInUse, AddressInvalid
 from anymq.url import Address
 
-__all__ = ["check_local_path", "native_url", "port_of", "resolved", "wants_ipv6"]
+__all__ = ["check_listen", "native_url", "port_of", "resolved", "wants_ipv6"]
 
 
 def native_url(address: Address) -> str:
@@ -84,15 +84,21 @@ def port_of(native: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def check_local_path(address: Address) -> None:
-    """Refuse to listen at a path that is in use: libzmq itself would silently take it over.
+def check_listen(address: Address) -> None:
+    """Refuse to listen where libzmq would fail for an odd reason, or silently do harm.
 
-    A local socket that nobody listens at any more is left for libzmq to remove; any other kind of
+    It takes a local socket's path over from whoever listens there. A local socket that nobody listens at any more is left for libzmq to remove; any other kind of
     file is not, though libzmq would remove that as well.
 
     Raises:
         AddressInUse: somebody listens there, or it is a file of another kind.
+        AddressInvalid: a WebSocket path of several steps, before whose last libzmq seeks the port.
     """
+    if address.scheme in ("ws", "wss") and "/" in address.path[1:]:
+        raise AddressInvalid(
+            f"bad URL '{address}': libzmq listens at a path of one step only, such as /name",
+            backend="zmq",
+        )
     if address.scheme != "ipc":
         return
     try:

@@ -63,10 +63,6 @@ PORTABLE = {
 def mapping_for(protocol: Protocol) -> dict[str, str]:
     """Portable option to libzmq's, for the options that make sense on such a socket."""
     names = {name: portable.option for name, portable in PORTABLE.items()}
-    if not protocol.can_send:
-        del names["send_buffer"], names["immediate"]
-    if not protocol.can_recv:
-        del names["recv_buffer"]
     if protocol not in _CONFLATING:
         del names["conflate"]
     if protocol not in _ROUTED:

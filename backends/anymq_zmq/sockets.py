@@ -14,7 +14,7 @@ from anymq.url import Address
 
 from . import options
 from ._zmq import ffi, lib
-from .addresses import check_local_path, native_url, port_of, resolved, wants_ipv6
+from .addresses import check_listen, native_url, port_of, resolved, wants_ipv6
 from .constants import CONSTANTS, SOCKET_TYPES
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ZmqSocket(NativeSocket):
 
     def listen(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
-        check_local_path(address)
+        check_listen(address)
         numeric = resolved(address, self._ipv6)
         ipv6 = wants_ipv6(numeric, self._ipv6)
         url = native_url(numeric)
@@ -180,15 +180,15 @@ class ZmqSocket(NativeSocket):
             return int(lib.azmq_native(self._sock))
 
     def get_native(self, option: Any, type: str | None = None) -> Any:
-        number, name, kind = options.resolve(option, type)
         with self.handle:
+            number, name, kind = options.resolve(option, type)
             code, value = options.read(self._sock, number, kind)
         self.backend.check(code, f"get {name}", "option")
         return value
 
     def set_native(self, option: Any, value: Any, type: str | None = None) -> None:
-        number, name, kind = options.resolve(option, type)
         with self.handle:
+            number, name, kind = options.resolve(option, type)
             code = options.write(self._sock, number, name, kind, value)
         self.backend.check(code, f"set {name} to {value!r}", "option")
         if number == CONSTANTS["ZMQ_IPV6"]:

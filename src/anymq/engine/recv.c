@@ -39,6 +39,21 @@ static void stash_unlock(Handle *h)
         pthread_mutex_unlock(&h->lock);
 }
 
+/* A small libzmq message lies within its anymq_msg, and its body moves along with it. `before` is
+ * where the anymq_msg was. */
+static void follow(anymq_msg *m, uintptr_t before)
+{
+    uintptr_t offset = (uintptr_t)m->data - before;
+    if (offset < sizeof *m)
+        m->data = (const char *)m + offset;
+}
+
+static void follow_all(anymq_msg *messages, size_t count, uintptr_t before)
+{
+    for (size_t i = 0; i < count; i++)
+        follow(&messages[i], before + i * sizeof *messages);
+}
+
 /* Put parts at the front or the back of the stash, the handle being locked. On failure they are
  * still the caller's. */
 static int stash_put(Handle *h, const anymq_msg *parts, size_t count, bool front)
@@ -48,6 +63,7 @@ static int stash_put(Handle *h, const anymq_msg *parts, size_t count, bool front
         return -1;
     entry->count = count;
     memcpy(entry->parts, parts, count * sizeof *parts);
+    follow_all(entry->parts, count, (uintptr_t)parts);
     stash_lock(h);
     Stash **at = &h->stash;
     while (!front && *at != NULL)
@@ -74,9 +90,12 @@ void amq_stash_free(Handle *h)
 static bool grow(ReceiveOperation *op)
 {
     size_t room = op->room < 4 ? 8 : op->room * 2;
-    anymq_msg *larger = realloc(op->messages, room * sizeof *larger);
+    anymq_msg *larger = malloc(room * sizeof *larger);
     if (larger == NULL)
         return false;
+    memcpy(larger, op->messages, op->count * sizeof *larger);
+    follow_all(larger, op->count, (uintptr_t)op->messages);
+    free(op->messages);
     op->messages = larger;
     op->room = room;
     return true;
@@ -97,6 +116,7 @@ static int take_stashed(Handle *h, ReceiveOperation *op)
                 result = NO_MEMORY;
         if (result == ANYMQ_OK) {
             memcpy(op->messages + op->count, entry->parts, entry->count * sizeof *entry->parts);
+            follow_all(op->messages + op->count, entry->count, (uintptr_t)entry->parts);
             op->count += entry->count;
             h->stash = entry->next;
             atomic_fetch_sub(&h->stashed, 1);
@@ -128,6 +148,7 @@ static int keep_multipart(Handle *h, const anymq_msg *first)
     if (all.messages == NULL)
         return NO_MEMORY;
     all.messages[all.count++] = *first;
+    follow(&all.messages[0], (uintptr_t)first);
     int result = take_rest(h, &all);
     if (result == ANYMQ_OK && stash_put(h, all.messages, all.count, false) < 0)
         result = NO_MEMORY;
