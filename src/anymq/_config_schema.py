@@ -19,7 +19,7 @@ import msgspec
 
 from .config import SOCKET_VARIABLES, Config, SocketEntry, hint, known_backends
 from .errors import AddressInvalid, ConfigError, OptionError
-from .options import OPTIONS, OptionSpec, check_option
+from .options import OPTIONS, OptionSpec, check_option, inapplicable
 from .protocols import Protocol
 from .url import parse
 
@@ -85,16 +85,6 @@ _RIGHT = {
     "dial": "a URL or a list of URLs",
     "subscribe": 'a list of texts: ["EUR"], or [""] for everything',
 }
-
-_ONLY_FOR: Mapping[str, tuple[Protocol, ...]] = {
-    "subscribe": (Protocol.SUB,),
-    "survey_time": (Protocol.SURVEYOR,),
-    "resend_interval": (Protocol.REQ,),
-    "polyamorous": (Protocol.PAIR1,),
-    "prefer_new": (Protocol.SUB,),
-}
-_NOT_RAW = ("survey_time", "resend_interval")
-"""What a raw socket leaves to the program."""
 
 
 def check(
@@ -224,16 +214,11 @@ class _Checker:
         protocol: Protocol = given["protocol"]
         raw = given.get("raw", False)
         for key in given:
-            only = _ONLY_FOR.get(key)
-            if only and protocol not in only:
-                names = ", ".join(only)
-                self.fail(prefix + key, f"is for {names} sockets only; this is a {protocol} socket")
-            if key.startswith("send_") and not protocol.can_send:
-                self.fail(prefix + key, f"a {protocol} socket never sends; leave it out")
-            if key.startswith("recv_") and not protocol.can_recv:
-                self.fail(prefix + key, f"a {protocol} socket never receives; leave it out")
-            if raw and key in _NOT_RAW:
-                self.fail(prefix + key, f"a raw {protocol} socket has none; leave it or raw out")
+            if key == "subscribe" and protocol is not Protocol.SUB:
+                self.fail(prefix + key, f"is for sub sockets only; this is a {protocol} socket")
+            reason = inapplicable(key, protocol, raw)
+            if reason:
+                self.fail(prefix + key, f"{reason}; leave it out")
         if raw and protocol in _LIBZMQ_ONLY:
             self.fail(f"{prefix}raw", f"{protocol} is as it is; raw is for the SP protocols")
         if raw and given.get("backend") == "zmq":

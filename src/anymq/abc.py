@@ -219,9 +219,10 @@ class Backend(abc.ABC):
             raise self.unsupported(feature)
 
     def unsupported(self, feature: str, reason: str = "") -> UnsupportedFeature:
-        """The refusal of `feature`, worded from its record."""
+        """The refusal of `feature`, worded from its record, or for a `reason` of this socket's."""
         # Not `or`: an absent Support is false.
         support = self.features.get(feature, absent("there is no such feature"))
+        own = not reason
         reason = reason or support.reason
         found = f"{self.name} {self.library.version_text}"
         text = f"{found} does not support {feature}"
@@ -229,11 +230,12 @@ class Backend(abc.ABC):
             text += f": {reason}"
         if support.needed:
             text += f" (needs {support.needed})"
-        from .registry import backends_with
+        if own:
+            from .registry import backends_with
 
-        others = [name for name in backends_with(feature) if name != self.name]
-        if others:
-            text += f"; available with {', '.join(others)}"
+            others = [name for name in backends_with(feature) if name != self.name]
+            if others:
+                text += f"; available with {', '.join(others)}"
         error = UnsupportedFeature(text, backend=self.name)
         error.feature = feature
         error.library = self.name

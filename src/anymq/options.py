@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, TypeVar, overload
 
 from .errors import OptionError
+from .protocols import Protocol
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -26,6 +27,7 @@ __all__ = [
     "OptionSpec",
     "SocketOptions",
     "check_option",
+    "inapplicable",
 ]
 
 Kind = Literal[
@@ -140,6 +142,39 @@ PORTABLE_DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {s.name: s.default for s in _SPECS if s.default is not LIBRARY and s.kind != "object"}
 )
 """What a new socket is set to, wherever its library has the option."""
+
+_HOPPING = (
+    Protocol.PAIR1,
+    Protocol.REQ,
+    Protocol.REP,
+    Protocol.SURVEYOR,
+    Protocol.RESPONDENT,
+)
+_ONLY_FOR: Mapping[str, tuple[Protocol, ...]] = {
+    "max_hops": _HOPPING,
+    "survey_time": (Protocol.SURVEYOR,),
+    "resend_interval": (Protocol.REQ,),
+    "polyamorous": (Protocol.PAIR1,),
+    "prefer_new": (Protocol.SUB,),
+}
+_NOT_RAW = ("survey_time", "resend_interval")
+_SENDING = ("send_buffer", "send_buffer_bytes", "send_priority")
+_RECEIVING = ("recv_buffer", "recv_buffer_bytes", "recv_priority")
+
+
+def inapplicable(name: str, protocol: Protocol, raw: bool) -> str:
+    """Why an option means nothing to a protocol, whatever the library; `""` where it may."""
+    only = _ONLY_FOR.get(name)
+    if only and protocol not in only:
+        return f"{name} is for {', '.join(only)} sockets only; this is a {protocol} socket"
+    if name in _SENDING and not protocol.can_send:
+        return f"a {protocol} socket never sends"
+    if name in _RECEIVING and not protocol.can_recv:
+        return f"a {protocol} socket never receives"
+    if raw and name in _NOT_RAW:
+        return f"a raw {protocol} socket leaves {name} to the program"
+    return ""
+
 
 _WANTED = {
     "seconds": "a number of seconds",

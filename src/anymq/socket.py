@@ -21,7 +21,14 @@ from .abc import Backend, PeerEvent
 from .endpoints import Dialer, Listener
 from .errors import Closed, ForkedError, OptionError, StateError, Timeout
 from .message import Message
-from .options import LIBRARY, OPTIONS, PORTABLE_DEFAULTS, Option, OptionInfo, check_option
+from .options import (
+    OPTIONS,
+    PORTABLE_DEFAULTS,
+    Option,
+    OptionInfo,
+    check_option,
+    inapplicable,
+)
 from .protocols import Protocol
 from .url import parse
 
@@ -88,6 +95,20 @@ class Socket:
     forked since it was opened.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_backend",
+        "_handle",
+        "_mapping",
+        "_name",
+        "_native",
+        "_pid",
+        "_protocol",
+        "_raw",
+        "_topics",
+        "_topics_lock",
+    )
+
     send_timeout = Option[float | None]("send_timeout")
     recv_timeout = Option[float | None]("recv_timeout")
     send_buffer = Option[int]("send_buffer")
@@ -112,6 +133,9 @@ class Socket:
     immediate = Option[bool]("immediate")
     polyamorous = Option[bool]("polyamorous")
     prefer_new = Option[bool]("prefer_new")
+    tls = Option[Any]("tls")
+    curve = Option[Any]("curve")
+    plain = Option[Any]("plain")
 
     def __init__(
         self,
@@ -153,12 +177,16 @@ class Socket:
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
+        self._mapping = {
+            name: native
+            for name, native in self._native.option_mapping.items()
+            if not inapplicable(name, self._protocol, self._raw)
+        }
         _lifetime.watch(self)
 
     def _set_up(self, chosen: Plan) -> None:
-        mapping = self._native.option_mapping
         for name, value in PORTABLE_DEFAULTS.items():
-            if name not in chosen.options and (name in mapping or name in ENGINE_OPTIONS):
+            if name not in chosen.options and (name in self._mapping or name in ENGINE_OPTIONS):
                 self._set_option(name, value)
         for name, value in chosen.options.items():
             self._set_option(name, value)
@@ -293,6 +321,8 @@ class Socket:
 
     def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
         """Send a `Message` and with it, on a raw socket, its header. It is given away."""
+        if not isinstance(message, Message):
+            raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
         header = message.header if self._raw else b""
         self._handle.send_message(header, message.body, *_limit(timeout))
         message._give_away()
@@ -406,7 +436,10 @@ class Socket:
 
         Raises:
             Timeout: they are not, in time.
+            OptionError: `n` is negative.
         """
+        if n < 0:
+            raise OptionError(f"a number of peers is 0 or more, not {n}")
         if not self._handle.wait_peers(n, 0, timeout):
             raise Timeout(
                 f"{self.peers} of {n} peers are connected after {timeout:g} s",
@@ -458,15 +491,13 @@ class Socket:
     @property
     def options(self) -> Mapping[str, OptionInfo]:
         """Every portable option: type, unit, default, and what it is in this library."""
-        mapping = self._native.option_mapping
         result = {}
         for spec in OPTIONS.values():
-            where = mapping.get(spec.name)
+            where = self._mapping.get(spec.name)
             if spec.name in ENGINE_OPTIONS or (spec.name == "name" and where is None):
                 where = "engine"
-            default = None if spec.default is LIBRARY else spec.default
             result[spec.name] = OptionInfo(
-                spec.name, spec.kind, spec.unit, default, where, spec.doc
+                spec.name, spec.kind, spec.unit, spec.default, where, spec.doc
             )
         return result
 
@@ -477,10 +508,12 @@ class Socket:
                 setattr(self._handle, name, value)
             if name == "linger":
                 _lifetime.note_linger(value)
-        elif name in self._native.option_mapping:
-            self._native.set_option(name, value)
-        elif name == "name":
+        elif name == "name":  # a library that has names has its own for those without one
+            if value and name in self._mapping:
+                self._native.set_option(name, value)
             self._name = value
+        elif name in self._mapping:
+            self._native.set_option(name, value)
         else:
             raise self._lacks(name)
 
@@ -488,18 +521,18 @@ class Socket:
         if name in ENGINE_OPTIONS:
             with self._handle:
                 return getattr(self._handle, name)
-        if name in self._native.option_mapping:
-            return self._native.get_option(name)
         if name == "name":
             return self._name
+        if name in self._mapping:
+            return self._native.get_option(name)
         raise self._lacks(name)
 
     def _lacks(self, name: str) -> Exception:
         feature = f"option.{name}"
-        if self._backend.supports(feature):
-            reason = f"a {self._protocol} socket has no {name}"
-            return self._backend.unsupported(feature, reason)
-        return self._backend.unsupported(feature)
+        reason = inapplicable(name, self._protocol, self._raw)
+        if not reason and self._backend.supports(feature):
+            reason = f"a {self._protocol} socket has no {name} there"
+        return self._backend.unsupported(feature, reason)
 
     @property
     def native(self) -> int:

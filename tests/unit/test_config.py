@@ -98,6 +98,7 @@ def test_every_option_has_a_key(name: str) -> None:
     values = {"bool": "true", "str": '"x"', "bytes": '"x"'}
     protocol = {
         "survey_time": "surveyor",
+        "max_hops": "req",
         "resend_interval": "req",
         "polyamorous": "pair1",
         "prefer_new": "sub",
@@ -239,14 +240,14 @@ def test_wrong_backend_variable_without_a_file(monkeypatch: pytest.MonkeyPatch) 
         (socket("library = '/x/libnng.so'"), "sockets.a.library: says no whose library it is"),
         (socket("subscribe = ['a']"), "sockets.a.subscribe: is for sub sockets only; this is a pu"),
         (socket("subscribe = 'a'"), "sockets.a.subscribe: must be a list of texts"),
-        (socket("survey_time = 1"), "sockets.a.survey_time: is for surveyor sockets only"),
-        (socket("resend_interval = 1"), "sockets.a.resend_interval: is for req sockets only"),
-        (socket("polyamorous = true"), "sockets.a.polyamorous: is for pair1 sockets only"),
-        (socket("recv_timeout = 1"), "sockets.a.recv_timeout: a push socket never receives"),
-        ("[sockets.a]\nprotocol = 'sub'\nsend_timeout = 1", "sockets.a.send_timeout: a sub socket"),
+        (socket("survey_time = 1"), "sockets.a.survey_time: survey_time is for surveyor sockets only"),
+        (socket("resend_interval = 1"), "sockets.a.resend_interval: resend_interval is for req sockets only"),
+        (socket("polyamorous = true"), "sockets.a.polyamorous: polyamorous is for pair1 sockets only"),
+        (socket("recv_buffer = 1"), "sockets.a.recv_buffer: a push socket never receives"),
+        ("[sockets.a]\nprotocol = 'sub'\nsend_buffer = 1", "sockets.a.send_buffer: a sub socket"),
         (
             "[sockets.a]\nprotocol = 'surveyor'\nraw = true\nsurvey_time = 1",
-            "sockets.a.survey_time: a raw surveyor socket has none",
+            "sockets.a.survey_time: a raw surveyor socket leaves",
         ),
         ("[sockets.a]\nprotocol = 'dealer'\nraw = true", "sockets.a.raw: dealer is as it is"),
         (socket("raw = true\nbackend = 'zmq'"), "sockets.a.raw: zmq has no raw sockets; use deal"),

@@ -21,7 +21,9 @@ int amq_timeout_from(PyObject *value, int64_t *out)
     }
     if (!(seconds >= 0.0)) /* NaN included */
         return amq_fail_option("a timeout must not be negative or NaN; None means no limit");
-    *out = seconds > MAX_SECONDS ? FOREVER : (int64_t)(seconds * 1e9);
+    if (seconds > MAX_SECONDS)
+        return amq_fail_option("a timeout must be at most 2000000 seconds; None means no limit");
+    *out = (int64_t)(seconds * 1e9);
     if (*out == 0 && seconds > 0.0)
         *out = 1;
     return 0;
