@@ -98,6 +98,8 @@ typedef struct anymq_nn_watch {
     uint64_t pending[4];
 } anymq_nn_watch;
 
+struct anymq_nn_path;
+
 typedef struct anymq_nn_socket {
     const anymq_nn_lib *lib;
     int s;
@@ -110,6 +112,7 @@ typedef struct anymq_nn_socket {
     uint64_t sent;      /* messages that the library took */
     uint64_t clean;     /* how many of them are known to have left */
     uint64_t ended;     /* connections that had ended when `clean` was last all */
+    struct anymq_nn_path *paths; /* of its ipc endpoints; guarded by lock */
     pthread_mutex_t lock;
     anymq_nn_watch watch;
 } anymq_nn_socket;
@@ -140,6 +143,14 @@ uint64_t anymq_nn_ended(const anymq_nn_socket *s);
 void anymq_nn_before_send(anymq_nn_socket *s);
 void anymq_nn_after_send(anymq_nn_socket *s);
 int anymq_nn_drained(void *sock);
+
+/* parting.c: before_close and after_close go around nn_close */
+typedef struct anymq_nn_parting anymq_nn_parting;
+int anymq_nn_note_path(anymq_nn_socket *s, const char *path);
+void anymq_nn_forget_paths(anymq_nn_socket *s);
+anymq_nn_parting *anymq_nn_before_close(anymq_nn_socket *s);
+void anymq_nn_after_close(anymq_nn_parting *parting, int64_t linger_ms);
+void anymq_nn_release_held(void);
 
 /* ops.c */
 const anymq_ops *anymq_nn_table(void);

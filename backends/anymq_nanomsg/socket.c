@@ -15,6 +15,7 @@ static int event_fd(const anymq_nn_socket *s, int option)
 
 anymq_nn_socket *anymq_nn_socket_new(const anymq_nn_lib *lib, int protocol, int raw, int *error)
 {
+    anymq_nn_release_held();
     anymq_nn_socket *s = calloc(1, sizeof(*s));
     if (s == NULL) {
         *error = lib->k.k_ENOMEM;
@@ -53,13 +54,16 @@ int anymq_nn_socket_close(void *sock, int64_t linger_ms)
     anymq_nn_socket *s = sock;
     const anymq_nn_lib *lib = s->lib;
     int error = ANYMQ_OK;
-    (void)linger_ms;
+    anymq_nn_parting *parting = anymq_nn_before_close(s);
     while (lib->nn_close(s->s) < 0) {
         error = lib->nn_errno();
         if (error != lib->k.k_EINTR)
             break;
         error = ANYMQ_OK;
     }
+    anymq_nn_after_close(parting, linger_ms);
+    anymq_nn_release_held();
+    anymq_nn_forget_paths(s);
     pthread_mutex_destroy(&s->lock);
     free(s);
     return error;

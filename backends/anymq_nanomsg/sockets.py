@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -143,6 +144,8 @@ class NanomsgSocket(NativeSocket):
             number = self._library.check(call(text))
             if address.scheme == "inproc":
                 self._c.inproc = 1
+            elif address.scheme == "ipc":
+                adapter.anymq_nn_note_path(self._c, os.fsencode(address.path))
             return number
 
         return self._call(doing, work)
