@@ -87,8 +87,9 @@ def port_of(native: str) -> int | None:
 def check_listen(address: Address) -> None:
     """Refuse to listen where libzmq would fail for an odd reason, or silently do harm.
 
-    It takes a local socket's path over from whoever listens there. A local socket that nobody listens at any more is left for libzmq to remove; any other kind of
-    file is not, though libzmq would remove that as well.
+    It takes a local socket's path over from whoever listens there. A local socket that nobody
+    listens at any more is left for libzmq to remove; any other kind of file is not, though libzmq
+    would remove that as well.
 
     Raises:
         AddressInUse: somebody listens there, or it is a file of another kind.

@@ -147,6 +147,11 @@ static void disappeared(azmq_sock *s, int fd, const char *address)
 
 static void refused(azmq_sock *s, int event, int value, const char *address)
 {
+    for (size_t i = 0; i < s->endpoint_count && event == CLOSED; i++)
+        if (s->endpoints[i].listening && strcmp(s->endpoints[i].actual, address) == 0) {
+            s->endpoints[i].closed = 1;
+            return;
+        }
     azmq_endpoint *e = meant(s, 0, address);
     if (e == NULL)
         return;

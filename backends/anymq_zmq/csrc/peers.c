@@ -55,6 +55,9 @@ azmq_endpoint *azmq_add_endpoint(azmq_sock *s, int listening, const char *given)
     e->number = ++s->next_number;
     e->listening = listening;
     e->inproc = strncmp(given, "inproc://", 9) == 0;
+    e->told = listening
+              && (strncmp(given, "tcp:", 4) == 0 || strncmp(given, "ipc:", 4) == 0
+                  || strncmp(given, "ws", 2) == 0 || strncmp(given, "tipc:", 5) == 0);
     snprintf(e->given, sizeof e->given, "%s", given);
     if (!listening)
         snprintf(e->actual, sizeof e->actual, "%s", given);
@@ -79,6 +82,17 @@ void azmq_drop_endpoint(azmq_sock *s, uint32_t number, int keep_connections)
     for (size_t i = s->connection_count; i-- > 0 && !keep_connections;)
         if (s->connections[i].endpoint == number && s->connections[i].link == 0)
             azmq_drop_connection(s, i, 0);
+}
+
+/* Whether an address that was unbound may still be in use. */
+int azmq_still_listening(azmq_sock *s, uint32_t number)
+{
+    azmq_monitor_drain(s);
+    for (size_t i = 0; i < s->endpoint_count; i++)
+        if (s->endpoints[i].told && !s->endpoints[i].closed
+            && (number == 0 || s->endpoints[i].number == number))
+            return 1;
+    return 0;
 }
 
 azmq_connection *azmq_add_connection(azmq_sock *s, uint32_t endpoint)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "socket.h"
 
@@ -107,6 +108,28 @@ static int op_drained(void *sock)
     return ((const azmq_sock *)sock)->sent ? ANYMQ_UNKNOWN : 1;
 }
 
+/* Wait until addresses that were unbound are free: libzmq gives them up on a thread of its own, and
+ * whoever listens there next would now and then find them in use. */
+static void wait_until_free(azmq_sock *s, uint32_t number)
+{
+    int open = 1;
+    for (int i = 0; i < 500 && open; i++) {
+        pthread_mutex_lock(&s->lib->lock);
+        open = azmq_still_listening(s, number);
+        pthread_mutex_unlock(&s->lib->lock);
+        if (open)
+            usleep(i < 20 ? 50 : 500);
+    }
+}
+
+static void stop_listening(azmq_sock *s)
+{
+    for (size_t i = 0; i < s->endpoint_count; i++)
+        if (s->endpoints[i].listening && !s->endpoints[i].inproc)
+            s->lib->api.unbind(s->native, s->endpoints[i].actual);
+    wait_until_free(s, 0);
+}
+
 static int op_close(void *sock, int64_t linger_ms)
 {
     azmq_sock *s = sock;
@@ -118,9 +141,10 @@ static int op_close(void *sock, int64_t linger_ms)
     pthread_mutex_unlock(&lib->lock);
     int result = 0;
     if (ours) { /* else it belongs to the parent of a fork: nothing of it may be touched here */
-        azmq_monitor_stop(s);
         int linger = linger_ms < 0 ? -1 : linger_ms > INT_MAX ? INT_MAX : (int)linger_ms;
         lib->api.setsockopt(s->native, AZMQ_OPT_LINGER, &linger, sizeof linger);
+        stop_listening(s);
+        azmq_monitor_stop(s);
         if (lib->api.close(s->native) != 0)
             result = failure(s);
     }
@@ -320,7 +344,7 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
         for (size_t i = 0; i < s->endpoint_count; i++) {
             const azmq_endpoint *e = &s->endpoints[i];
             others += e->number != number && e->listening == listening
-                      && strcmp(e->given, endpoint->given) == 0;
+                      && strcmp(listening ? e->actual : e->given, url) == 0;
         }
     }
     pthread_mutex_unlock(&lib->lock);
@@ -336,6 +360,8 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
             error = 0;
         if (connected && s->fd >= 0)
             answer(s);
+        if (listening && error == 0)
+            wait_until_free(s, number);
     }
     pthread_mutex_lock(&lib->lock);
     azmq_monitor_drain(s);

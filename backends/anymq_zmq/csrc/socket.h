@@ -11,6 +11,8 @@ typedef struct azmq_endpoint {
     uint32_t number;
     int listening;
     int inproc;
+    int told;                   /* listening: libzmq tells when the address is free again */
+    int closed;                 /* listening: it has told */
     int quiet;                  /* dialling: the next "retried" only follows what was told already */
     char given[AZMQ_URL_SIZE];  /* as libzmq was given it */
     char actual[AZMQ_URL_SIZE]; /* as libzmq reads it back */
@@ -92,6 +94,7 @@ void azmq_drop_connection(azmq_sock *sock, size_t index, int native);
 void azmq_ready(azmq_sock *sock, azmq_connection *connection, int native);
 void azmq_push_event(azmq_sock *sock, int kind, int native, int code, uint32_t peer,
                      const char *address);
+int azmq_still_listening(azmq_sock *sock, uint32_t number); /* 0: at any address */
 void azmq_free_peers(azmq_sock *sock);
 void azmq_get_counts(azmq_sock *sock, azmq_counts *counts); /* takes the lock */
 int azmq_op_peers(void *sock, uint32_t endpoint);           /* takes the lock */
