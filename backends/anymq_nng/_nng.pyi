@@ -1,0 +1,6 @@
+"""The compiled adapter, see build_nng.py."""
+
+from typing import Any
+
+ffi: Any
+lib: Any

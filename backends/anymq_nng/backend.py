@@ -1,0 +1,40 @@
+"""The backend of one opened nng library."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from anymq.abc import Backend, LibraryInfo
+from anymq.errors import AnymqError
+from anymq.protocols import Protocol
+
+from .constants import CONSTANTS
+from .errors import ERRORS, make_error
+from .features import find_features
+from .library import Library
+from .sockets import NngSocket
+
+__all__ = ["NngBackend"]
+
+
+class NngBackend(Backend):
+    """One nng library; `native` is the opened file."""
+
+    name: ClassVar[str] = "nng"
+    wire: ClassVar[str] = "sp"
+
+    def __init__(self, path: str, found_via: str) -> None:
+        self.native = library = Library(path)
+        self.library = LibraryInfo(library.path, library.version, library.version_text, found_via)
+        self.constants = CONSTANTS
+        self.errors = ERRORS
+        self.features = find_features(library)
+
+    def open_socket(self, protocol: Protocol, *, raw: bool = False) -> NngSocket:
+        self.require(f"protocol.{protocol.value}")
+        if raw:
+            self.require("raw")
+        return NngSocket(self, protocol, raw)
+
+    def error(self, code: int, doing: str = "", **context: Any) -> AnymqError:
+        return make_error(code, self.native.text(code), doing, invalid=context.get("invalid"))

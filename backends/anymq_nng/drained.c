@@ -1,0 +1,217 @@
+/* Whether all that was sent has left this process.
+ *
+ * nng has no linger: closing drops what is queued. What can be known comes from its statistics:
+ * the stream transports (tcp, ipc, tls) count a message for a pipe when the last of its bytes was
+ * given to the system. What is due is counted here:
+ *
+ * - to one peer each (PUSH, PAIR, REQ): the sum over all pipes must reach what was sent. A pipe
+ *   that is gone has left its last count behind; whether a message went down with it is not known,
+ *   so a difference of one for each such pipe proves nothing.
+ * - to the asker (REP, RESPONDENT): what was sent in reply to a live pipe's message.
+ * - to all (PUB, BUS, SURVEYOR): all that was sent since a pipe came. A slow peer may have been
+ *   passed over, so a difference proves nothing: while the counts move the answer is "not yet",
+ *   later "unknown".
+ *
+ * ws and inproc count nothing, and some builds keep no statistics at all. With a single such peer
+ * and no send buffer, nng's own "can send" says that the pipe has finished with the last message;
+ * otherwise the answer is "unknown".
+ */
+#include "socket.h"
+
+#include <poll.h>
+#include <string.h>
+
+enum { STILL_MOVING_MS = 250 };
+enum { ASK_LIBRARY = -100 }; /* between judge_one and its caller */
+
+static uint64_t find_value(const nng_table *fn, const nng_stat *scope, const char *name, uint64_t preset)
+{
+    for (const nng_stat *stat = fn->stat_child(scope); stat != NULL; stat = fn->stat_next(stat))
+        if (strcmp(fn->stat_name(stat), name) == 0)
+            return fn->stat_value(stat);
+    return preset;
+}
+
+/* Pipes are found wherever a version puts them: beside the sockets, or below them. */
+static uint64_t pipe_sent(const nng_table *fn, const nng_stat *scope, uint32_t pipe)
+{
+    for (const nng_stat *stat = fn->stat_child(scope); stat != NULL; stat = fn->stat_next(stat)) {
+        if (fn->stat_type(stat) != 0)
+            continue;
+        if (strcmp(fn->stat_name(stat), "pipe") == 0) {
+            if (find_value(fn, stat, "id", 0) == pipe)
+                return find_value(fn, stat, "tx_msgs", UINT64_MAX);
+        } else {
+            uint64_t found = pipe_sent(fn, stat, pipe);
+            if (found != UINT64_MAX)
+                return found;
+        }
+    }
+    return UINT64_MAX;
+}
+
+nng_stat *anymq_nng_snapshot(anymq_nng_library *library)
+{
+    const nng_table *fn = &library->fn;
+    nng_stat *root = NULL;
+
+    if (fn->stats_get == NULL || fn->stats_free == NULL || fn->stat_child == NULL ||
+        fn->stat_next == NULL || fn->stat_name == NULL || fn->stat_type == NULL ||
+        fn->stat_value == NULL || fn->stats_get(&root) != 0)
+        return NULL;
+    return root;
+}
+
+/* What all pipes have taken; `uncounted` tells how many do not say. With the list locked. */
+static uint64_t total_sent(anymq_nng_socket *s, const nng_stat *root, int *uncounted)
+{
+    nng_pipes *pipes = &s->pipes;
+    uint64_t total = pipes->gone_sent;
+
+    *uncounted = 0;
+    for (size_t i = 0; i < pipes->count; i++) {
+        uint64_t count = UINT64_MAX;
+        if (root != NULL && pipes->list[i].counted)
+            count = pipe_sent(&s->library->fn, root, pipes->list[i].pipe);
+        if (count == UINT64_MAX)
+            *uncounted += 1;
+        else
+            total += count;
+    }
+    return total;
+}
+
+nng_stat *anymq_nng_before_removal(anymq_nng_socket *s)
+{
+    if (!(s->flags & NNG_TO_ONE) || atomic_load(&s->sent) == 0)
+        return NULL;
+    return anymq_nng_snapshot(s->library);
+}
+
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer)
+{
+    nng_pipes *pipes = &s->pipes;
+    uint64_t count = UINT64_MAX;
+    int uncounted;
+
+    if (!(s->flags & NNG_TO_ONE) || atomic_load(&s->sent) == 0)
+        return;
+    if (root != NULL && total_sent(s, root, &uncounted) < atomic_load(&s->sent))
+        pipes->perhaps_lost++;
+    if (root != NULL && peer->counted)
+        count = pipe_sent(&s->library->fn, root, peer->pipe);
+    if (count == UINT64_MAX)
+        pipes->blind = 1;
+    else
+        pipes->gone_sent += count;
+}
+
+void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root)
+{
+    if (root != NULL)
+        s->library->fn.stats_free(root);
+}
+
+/* Whether a send would be taken at once. */
+static int can_send(anymq_nng_socket *s)
+{
+    const nng_table *fn = &s->library->fn;
+    struct pollfd poller = {.events = POLLIN};
+    int rv = NNG_ENOTSUP;
+
+    if (s->send_fd < 0) {
+        if (fn->get_send_fd != NULL)
+            rv = fn->get_send_fd(s->id, &s->send_fd);
+        else if (fn->get_int[NNG_SOCKET] != NULL)
+            rv = fn->get_int[NNG_SOCKET](s->id, "send-fd", &s->send_fd);
+        if (rv != 0) {
+            s->send_fd = -1;
+            return ANYMQ_UNKNOWN;
+        }
+    }
+    poller.fd = s->send_fd;
+    return poll(&poller, 1, 0) == 1;
+}
+
+static int send_buffer(anymq_nng_socket *s)
+{
+    int size = 0;
+
+    if (s->library->fn.get_int[NNG_SOCKET] == NULL)
+        return -1;
+    return s->library->fn.get_int[NNG_SOCKET](s->id, "send-buffer", &size) == 0 ? size : 0;
+}
+
+/* Neither proved nor disproved: "not yet" while the counts still move. */
+static int moving(anymq_nng_socket *s, uint64_t left)
+{
+    int64_t now = anymq_nng_clock_ms();
+
+    if (left != s->progress || s->progress_ms == 0) {
+        s->progress = left;
+        s->progress_ms = now;
+    }
+    return now - s->progress_ms < STILL_MOVING_MS ? 0 : ANYMQ_UNKNOWN;
+}
+
+/* With the list locked. */
+static int judge_one(anymq_nng_socket *s, const nng_stat *root, uint64_t sent)
+{
+    nng_pipes *pipes = &s->pipes;
+    int uncounted;
+    uint64_t total = total_sent(s, root, &uncounted);
+
+    if (total >= sent)
+        return 1;
+    if (uncounted == 1 && pipes->count == 1)
+        return ASK_LIBRARY;
+    if (uncounted > 0 || pipes->blind)
+        return ANYMQ_UNKNOWN;
+    return sent - total <= pipes->perhaps_lost ? ANYMQ_UNKNOWN : 0;
+}
+
+/* With the list locked. */
+static int judge_each(anymq_nng_socket *s, const nng_stat *root, uint64_t sent)
+{
+    nng_pipes *pipes = &s->pipes;
+    uint64_t missing = 0;
+    int uncounted = 0;
+
+    for (size_t i = 0; i < pipes->count; i++) {
+        const nng_peer *peer = &pipes->list[i];
+        uint64_t due = s->flags & NNG_TO_ALL ? sent - peer->due : peer->due;
+        uint64_t count = UINT64_MAX;
+        if (due == 0)
+            continue;
+        if (root != NULL && peer->counted)
+            count = pipe_sent(&s->library->fn, root, peer->pipe);
+        if (count == UINT64_MAX)
+            uncounted++;
+        else if (count < due)
+            missing += due - count;
+    }
+    if (missing > 0)
+        return s->flags & NNG_TO_ASKER ? 0 : moving(s, missing);
+    return uncounted > 0 ? ANYMQ_UNKNOWN : 1;
+}
+
+int anymq_nng_drained(void *socket)
+{
+    anymq_nng_socket *s = socket;
+    uint64_t sent = atomic_load(&s->sent);
+    nng_stat *root;
+    int result;
+
+    if (sent == 0)
+        return 1;
+    if (!(s->flags & (NNG_TO_ONE | NNG_TO_ALL | NNG_TO_ASKER)))
+        return ANYMQ_UNKNOWN;
+    root = anymq_nng_snapshot(s->library);
+    pthread_mutex_lock(&s->pipes.lock);
+    result = s->flags & NNG_TO_ONE ? judge_one(s, root, sent) : judge_each(s, root, sent);
+    pthread_mutex_unlock(&s->pipes.lock);
+    anymq_nng_free_statistics(s, root);
+    if (result == ASK_LIBRARY)
+        result = send_buffer(s) == 0 ? can_send(s) : ANYMQ_UNKNOWN;
+    return result;
+}

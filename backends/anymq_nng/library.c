@@ -1,0 +1,172 @@
+/* Opening an nng library and resolving its functions.
+ *
+ * A library that was opened stays loaded: nng runs threads of its own, which would outlive it.
+ */
+#include "library.h"
+
+#include "anymq_dl.h"
+#include "socket.h"
+
+#include <link.h>
+#include <string.h>
+
+static const struct {
+    size_t offset;
+    int required;
+    const char *names[2];
+} functions[] = {
+#define NNG_ENTRY(required, field, result, parameters, newest, older) \
+    {offsetof(nng_table, field), required, {newest, older}},
+    NNG_FUNCTIONS(NNG_ENTRY)
+#undef NNG_ENTRY
+};
+
+static const struct {
+    size_t set, get;
+    const char *type;
+} options[] = {
+#define NNG_ENTRY(field, ctype) {offsetof(nng_table, set_##field), offsetof(nng_table, get_##field), #field},
+    NNG_OPTION_TYPES(NNG_ENTRY)
+#undef NNG_ENTRY
+    {offsetof(nng_table, set_string), offsetof(nng_table, get_string), "string"},
+};
+
+/* A symbol that this library defines itself: one that the loader finds in a dependency would make
+ * any program linked with nng pass for nng. */
+static void *own_symbol(void *loaded, const char *name)
+{
+    void *symbol = anymq_dl_symbol(loaded, name);
+    struct link_map *mine = NULL, *its = NULL;
+    Dl_info info;
+
+    if (symbol == NULL || dlinfo(loaded, RTLD_DI_LINKMAP, &mine) != 0)
+        return NULL;
+    if (dladdr1(symbol, &info, (void **)&its, RTLD_DL_LINKMAP) == 0 || its != mine)
+        return NULL;
+    return symbol;
+}
+
+static void resolve_options(anymq_nng_library *library)
+{
+    static const char *const kinds[NNG_KINDS] = {"socket_", "dialer_", "listener_", "pipe_"};
+    static const char *const verbs[2] = {"set", "get"};
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        for (int kind = 0; kind < NNG_KINDS; kind++) {
+            for (int verb = 0; verb < 2; verb++) {
+                size_t offset = (verb == 0 ? options[i].set : options[i].get) +
+                                (size_t)kind * sizeof(void *);
+                char name[64];
+                void *symbol;
+                snprintf(name, sizeof name, "nng_%s%s_%s", kinds[kind], verbs[verb], options[i].type);
+                symbol = own_symbol(library->loaded, name);
+                if (symbol == NULL) {
+                    snprintf(name, sizeof name, "nng_%s%sopt_%s", kind == NNG_SOCKET ? "" : kinds[kind],
+                             verbs[verb], options[i].type);
+                    symbol = own_symbol(library->loaded, name);
+                }
+                memcpy((char *)&library->fn + offset, &symbol, sizeof symbol);
+            }
+        }
+    }
+}
+
+/* What `loaded` is, when it is not nng. */
+static const char *looks_like(void *loaded)
+{
+    if (own_symbol(loaded, "zmq_version") != NULL)
+        return "; it looks like libzmq";
+    if (own_symbol(loaded, "nn_symbol") != NULL)
+        return "; it looks like libnanomsg";
+    return "";
+}
+
+static int start_library(anymq_nng_library *library, char *error, size_t error_size)
+{
+    int (*init)(const void *);
+    void *symbol = own_symbol(library->loaded, "nng_init");
+    int rv;
+
+    library->major = symbol != NULL ? 2 : 1;
+    if (symbol == NULL)
+        return 0;
+    memcpy(&init, &symbol, sizeof init);
+    rv = init(NULL);
+    if (rv != 0)
+        snprintf(error, error_size, "nng_init failed: %s", library->fn.strerror(rv));
+    return rv;
+}
+
+anymq_nng_library *anymq_nng_open_library(const char *name, char *error, size_t error_size)
+{
+    anymq_nng_library *library = calloc(1, sizeof *library);
+    void *symbol;
+
+    if (library == NULL) {
+        snprintf(error, error_size, "out of memory");
+        return NULL;
+    }
+    library->event_base = -1;
+    library->loaded = anymq_dl_open(name, error, error_size);
+    if (library->loaded == NULL) {
+        free(library);
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        symbol = NULL;
+        for (int j = 0; j < 2 && symbol == NULL && functions[i].names[j] != NULL; j++)
+            symbol = own_symbol(library->loaded, functions[i].names[j]);
+        if (symbol == NULL && functions[i].required) {
+            snprintf(error, error_size, "not an nng library: it does not export %s%s",
+                     functions[i].names[0], looks_like(library->loaded));
+            dlclose(library->loaded);
+            free(library);
+            return NULL;
+        }
+        memcpy((char *)&library->fn + functions[i].offset, &symbol, sizeof symbol);
+    }
+    resolve_options(library);
+    memcpy(&symbol, &library->fn.version, sizeof symbol);
+    anymq_dl_path(symbol, library->path, sizeof library->path);
+    anymq_nng_fill_ops(&library->ops);
+    if (start_library(library, error, error_size) != 0) {
+        free(library);
+        return NULL;
+    }
+    return library;
+}
+
+void *anymq_nng_symbol(anymq_nng_library *library, const char *name)
+{
+    return own_symbol(library->loaded, name);
+}
+
+int anymq_nng_has(anymq_nng_library *library, const char *name)
+{
+    return own_symbol(library->loaded, name) != NULL;
+}
+
+anymq_ops *anymq_nng_ops(anymq_nng_library *library)
+{
+    return &library->ops;
+}
+
+const char *anymq_nng_path(anymq_nng_library *library)
+{
+    return library->path;
+}
+
+int anymq_nng_major(anymq_nng_library *library)
+{
+    return library->major;
+}
+
+const char *anymq_nng_version(anymq_nng_library *library)
+{
+    return library->fn.version();
+}
+
+const char *anymq_nng_strerror(anymq_nng_library *library, int code)
+{
+    return library->fn.strerror(code);
+}

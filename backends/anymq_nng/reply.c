@@ -1,0 +1,212 @@
+/* Receiving on REQ and SURVEYOR.
+ *
+ * nng ties a receive on these to the request or survey: when a receive times out or is cancelled,
+ * the whole request is given up. A wait in slices would end it at the first slice. So one receive
+ * without a time limit is kept under way, with a callback; waiters wait for the callback, and what
+ * it brings after they have left is kept for the next. All errors it brings are therefore nng's
+ * own: NNG_ETIMEDOUT is the end of the survey, never the end of a slice.
+ *
+ * Sending begins a new request or survey and ends the old one, also in nng; the receive that is
+ * under way is given up before, so that an old reply never passes for a new one.
+ *
+ * Two locks: the socket's serialises sending, submitting and collecting; the reply's is all that
+ * the callback takes, so that nng may run it whenever it likes.
+ */
+#include "socket.h"
+
+#include <errno.h>
+#include <time.h>
+
+static void received(void *arg)
+{
+    anymq_nng_socket *s = arg;
+    nng_reply *reply = &s->reply;
+
+    pthread_mutex_lock(&reply->lock);
+    reply->done = 1;
+    pthread_cond_broadcast(&reply->changed);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+int anymq_nng_reply_init(anymq_nng_socket *s)
+{
+    pthread_condattr_t attributes;
+
+    if (!(s->flags & NNG_IS_STATEFUL))
+        return 0;
+    pthread_mutex_init(&s->reply.lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->reply.changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return s->library->fn.aio_alloc(&s->reply.aio, received, s);
+}
+
+/* After the socket was closed. */
+void anymq_nng_reply_free(anymq_nng_socket *s)
+{
+    const nng_table *fn = &s->library->fn;
+
+    if (!(s->flags & NNG_IS_STATEFUL))
+        return;
+    if (s->reply.active) {
+        fn->aio_wait(s->reply.aio);
+        if (fn->aio_result(s->reply.aio) == 0)
+            fn->msg_free(fn->aio_get_msg(s->reply.aio));
+    }
+    if (s->reply.aio != NULL)
+        fn->aio_free(s->reply.aio);
+    pthread_cond_destroy(&s->reply.changed);
+    pthread_mutex_destroy(&s->reply.lock);
+}
+
+void anymq_nng_reply_wake(anymq_nng_socket *s)
+{
+    if (!(s->flags & NNG_IS_STATEFUL))
+        return;
+    pthread_mutex_lock(&s->reply.lock);
+    pthread_cond_broadcast(&s->reply.changed);
+    pthread_mutex_unlock(&s->reply.lock);
+}
+
+/* A round ends when its receive is collected or given up: who waits for it must look again. */
+static void end_round(nng_reply *reply)
+{
+    reply->active = 0;
+    pthread_mutex_lock(&reply->lock);
+    reply->done = 0;
+    reply->round++;
+    pthread_cond_broadcast(&reply->changed);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+void anymq_nng_reply_give_up(anymq_nng_socket *s)
+{
+    const nng_table *fn = &s->library->fn;
+    nng_reply *reply = &s->reply;
+
+    if (!reply->active)
+        return;
+    fn->aio_abort(reply->aio, NNG_ECANCELED);
+    fn->aio_wait(reply->aio);
+    if (fn->aio_result(reply->aio) == 0)
+        fn->msg_free(fn->aio_get_msg(reply->aio));
+    fn->aio_set_msg(reply->aio, NULL);
+    end_round(reply);
+}
+
+/* The first word of a survey's end is the end of its time, whether nng says so to a receive that
+ * was under way or finds no survey for one that came later. */
+static int outcome(anymq_nng_socket *s, int result)
+{
+    nng_reply *reply = &s->reply;
+
+    if (result == NNG_EAGAIN)
+        return ANYMQ_AGAIN;
+    if (result == NNG_ECANCELED)
+        return atomic_load(&s->interrupted) ? ANYMQ_INTERRUPTED : ANYMQ_AGAIN;
+    if ((s->flags & NNG_IS_SURVEYOR) && (result == NNG_ETIMEDOUT || result == NNG_ESTATE)) {
+        result = reply->survey_open ? NNG_ETIMEDOUT : NNG_ESTATE;
+        reply->survey_open = 0;
+    }
+    return result;
+}
+
+/* With the socket's lock held, when the callback has run. */
+static int collect(anymq_nng_socket *s, anymq_msg *m)
+{
+    const nng_table *fn = &s->library->fn;
+    nng_reply *reply = &s->reply;
+    nng_msg *message;
+    int result;
+
+    fn->aio_wait(reply->aio); /* the callback may still be on its way out */
+    result = fn->aio_result(reply->aio);
+    message = result == 0 ? fn->aio_get_msg(reply->aio) : NULL;
+    fn->aio_set_msg(reply->aio, NULL);
+    end_round(reply);
+    if (result != 0)
+        return outcome(s, result);
+    anymq_nng_fill_message(s, m, message);
+    return ANYMQ_OK;
+}
+
+/* Without any lock held: until the round is over or complete, or the time is. 0: the time is. */
+static int await(anymq_nng_socket *s, unsigned round, int64_t deadline_ms)
+{
+    nng_reply *reply = &s->reply;
+    struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+    int rv = 0;
+
+    pthread_mutex_lock(&reply->lock);
+    while (!reply->done && reply->round == round && !atomic_load(&s->interrupted) && rv != ETIMEDOUT) {
+        if (deadline_ms < 0)
+            pthread_cond_wait(&reply->changed, &reply->lock);
+        else
+            rv = pthread_cond_timedwait(&reply->changed, &reply->lock, &until);
+    }
+    rv = reply->done || reply->round != round || atomic_load(&s->interrupted);
+    pthread_mutex_unlock(&reply->lock);
+    return rv;
+}
+
+/* An attempt while no receive is under way. 2.x would block a surveyor's attempt until the survey
+ * ends, so there an attempt is a receive that is given a moment. */
+static int attempt(anymq_nng_socket *s, anymq_msg *m)
+{
+    nng_msg *message = NULL;
+    int result = s->library->fn.recvmsg(s->id, &message, NNG_FLAG_NONBLOCK);
+
+    if (result == NNG_ETIMEDOUT && !(s->flags & NNG_IS_SURVEYOR))
+        return ANYMQ_AGAIN;
+    if (result != 0)
+        return outcome(s, result);
+    anymq_nng_fill_message(s, m, message);
+    return ANYMQ_OK;
+}
+
+int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
+{
+    const nng_table *fn = &s->library->fn;
+    nng_reply *reply = &s->reply;
+    int64_t deadline;
+    unsigned round;
+    int done, result;
+
+    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && s->library->major >= 2)
+        timeout_ms = 1;
+    deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        if (reply->senders > 0 && (s->flags & NNG_IS_REQ)) {
+            pthread_mutex_unlock(&s->lock); /* the new request is not out: none is outstanding */
+            return NNG_ESTATE;
+        }
+        pthread_mutex_lock(&reply->lock);
+        done = reply->done;
+        round = reply->round;
+        pthread_mutex_unlock(&reply->lock);
+        if (reply->active && done) {
+            result = collect(s, m);
+            pthread_mutex_unlock(&s->lock);
+            return result;
+        }
+        if (atomic_load(&s->interrupted)) {
+            pthread_mutex_unlock(&s->lock);
+            return ANYMQ_INTERRUPTED;
+        }
+        if (!reply->active) {
+            if (timeout_ms == 0) {
+                result = attempt(s, m);
+                pthread_mutex_unlock(&s->lock);
+                return result;
+            }
+            fn->aio_set_timeout(reply->aio, NNG_DURATION_INFINITE);
+            reply->active = 1;
+            fn->recv_aio(s->id, reply->aio);
+        }
+        pthread_mutex_unlock(&s->lock);
+        if (timeout_ms == 0 || !await(s, round, deadline))
+            return ANYMQ_AGAIN;
+    }
+}

@@ -1,0 +1,260 @@
+/* Opening and closing a socket, messages, and the attempts that never block. */
+#include "socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LET_IN_ROUNDS = 8 };
+
+void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
+{
+    const nng_table *fn = &s->library->fn;
+
+    m->native.ptr = message;
+    m->data = fn->msg_body(message);
+    m->size = fn->msg_len(message);
+    m->header = NULL;
+    m->header_size = 0;
+    m->flags = 0;
+    m->peer = fn->msg_get_pipe(message).id;
+    if (s->flags & NNG_IS_RAW) {
+        m->header = fn->msg_header(message);
+        m->header_size = fn->msg_header_len(message);
+    }
+}
+
+static int message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
+                        const void *data, size_t size)
+{
+    anymq_nng_socket *s = socket;
+    const nng_table *fn = &s->library->fn;
+    nng_msg *message = NULL;
+    int rv;
+
+    memset(m, 0, sizeof *m);
+    rv = fn->msg_alloc(&message, size);
+    if (rv != 0)
+        return rv;
+    if (size > 0)
+        memcpy(fn->msg_body(message), data, size);
+    if (header_size > 0) {
+        rv = fn->msg_header_append(message, header, header_size);
+        if (rv != 0) {
+            fn->msg_free(message);
+            return rv;
+        }
+    }
+    anymq_nng_fill_message(s, m, message);
+    return ANYMQ_OK;
+}
+
+static void message_release(void *socket, anymq_msg *m)
+{
+    anymq_nng_socket *s = socket;
+
+    if (m->native.ptr != NULL)
+        s->library->fn.msg_free(nng_message(m));
+    memset(m, 0, sizeof *m);
+}
+
+/* A reply goes to the peer of the message that was received last; anything else goes to whomever
+ * the library chooses, and only the sum is known. */
+void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m)
+{
+    uint32_t asker;
+
+    (void)m;
+    atomic_fetch_add_explicit(&s->sent, 1, memory_order_relaxed);
+    if (!(s->flags & NNG_TO_ASKER))
+        return;
+    asker = atomic_load_explicit(&s->asker, memory_order_relaxed);
+    pthread_mutex_lock(&s->pipes.lock);
+    for (size_t i = 0; i < s->pipes.count; i++) {
+        if (s->pipes.list[i].pipe == asker) {
+            s->pipes.list[i].due++;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&s->pipes.lock);
+}
+
+void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
+{
+    if (s->flags & NNG_TO_ASKER)
+        atomic_store_explicit(&s->asker, m->peer, memory_order_relaxed);
+}
+
+static int try_send(void *socket, anymq_msg *m)
+{
+    anymq_nng_socket *s = socket;
+    int stateful = s->flags & NNG_IS_STATEFUL;
+    int rv;
+
+    if (stateful) {
+        pthread_mutex_lock(&s->lock);
+        anymq_nng_reply_give_up(s);
+    }
+    rv = s->library->fn.sendmsg(s->id, nng_message(m), NNG_FLAG_NONBLOCK);
+    if (stateful) {
+        if (rv == 0)
+            s->reply.survey_open = 1;
+        pthread_mutex_unlock(&s->lock);
+    }
+    if (rv == 0) {
+        anymq_nng_note_sent(s, m);
+        memset(m, 0, sizeof *m);
+        return ANYMQ_OK;
+    }
+    return rv == NNG_EAGAIN || rv == NNG_ETIMEDOUT ? ANYMQ_AGAIN : rv;
+}
+
+static int try_recv(void *socket, anymq_msg *m)
+{
+    anymq_nng_socket *s = socket;
+    nng_msg *message = NULL;
+    int rv;
+
+    if (s->flags & NNG_IS_STATEFUL)
+        return anymq_nng_reply_recv(s, m, 0);
+    rv = s->library->fn.recvmsg(s->id, &message, NNG_FLAG_NONBLOCK);
+    if (rv == 0) {
+        anymq_nng_fill_message(s, m, message);
+        anymq_nng_note_received(s, m);
+        return ANYMQ_OK;
+    }
+    return rv == NNG_EAGAIN || rv == NNG_ETIMEDOUT ? ANYMQ_AGAIN : rv;
+}
+
+/* nng loses a descriptor when a listener closes just as a peer completes its handshake. A listener
+ * that nobody has come through yet may have its first peer at the door: let it come in. */
+void anymq_nng_let_peers_in(anymq_nng_socket *s)
+{
+    struct timespec moment = {0, 500000};
+    int wanted = 0;
+
+    pthread_mutex_lock(&s->pipes.lock);
+    for (size_t i = 0; i < s->pipes.endpoint_count; i++)
+        wanted |= (s->pipes.endpoints[i].number & NNG_LISTENER_BIT) != 0;
+    pthread_mutex_unlock(&s->pipes.lock);
+    for (int round = 0; wanted && round < LET_IN_ROUNDS && !atomic_load(&s->pipes.accepted); round++)
+        nanosleep(&moment, NULL);
+}
+
+/* nng closes at once and drops what is queued: the engine has waited for drained() before. */
+static int close_socket(void *socket, int64_t linger_ms)
+{
+    anymq_nng_socket *s = socket;
+    int rv;
+
+    (void)linger_ms;
+    anymq_nng_let_peers_in(s);
+    atomic_store(&s->pipes.closing, 1);
+    rv = s->library->fn.close(s->id);
+    anymq_nng_reply_free(s);
+    anymq_nng_free_waits(s);
+    anymq_nng_pipes_free(s);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+    return rv == NNG_ECLOSED ? 0 : rv;
+}
+
+int anymq_nng_close(anymq_nng_socket *socket)
+{
+    return close_socket(socket, 0);
+}
+
+static int call_opener(anymq_nng_library *library, const char *opener, nng_handle *id)
+{
+    int (*open)(nng_handle *) = NULL;
+    void *symbol = anymq_nng_symbol(library, opener);
+
+    if (symbol == NULL)
+        return NNG_ENOTSUP;
+    memcpy(&open, &symbol, sizeof open);
+    return open(id);
+}
+
+anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener, int flags, int *error)
+{
+    anymq_nng_socket *s = calloc(1, sizeof *s);
+
+    *error = NNG_ENOMEM;
+    if (s == NULL)
+        return NULL;
+    s->library = library;
+    s->flags = flags;
+    s->send_fd = -1;
+    s->busy.next = s->busy.previous = &s->busy;
+    *error = call_opener(library, opener, &s->id);
+    if (*error != 0) {
+        free(s);
+        return NULL;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    *error = anymq_nng_pipes_init(s);
+    if (*error == 0)
+        *error = anymq_nng_reply_init(s);
+    if (*error != 0) {
+        close_socket(s, 0);
+        return NULL;
+    }
+    return s;
+}
+
+int anymq_nng_reopen(anymq_nng_socket *s, const char *opener, int flags)
+{
+    nng_handle fresh, old = s->id;
+    int rv;
+
+    if (s->pipes.endpoint_count > 0)
+        return NNG_EBUSY;
+    rv = call_opener(s->library, opener, &fresh);
+    if (rv != 0)
+        return rv;
+    s->id = fresh;
+    s->flags = flags;
+    rv = anymq_nng_watch(s);
+    if (rv != 0) {
+        s->id = old;
+        s->library->fn.close(fresh);
+        return rv;
+    }
+    s->library->fn.close(old);
+    return 0;
+}
+
+uint32_t anymq_nng_id(anymq_nng_socket *socket)
+{
+    return socket->id.id;
+}
+
+/* Native waits need no descriptor; the engine asks only backends without them. */
+static int no_wait_fd(void *socket, int direction)
+{
+    (void)socket;
+    (void)direction;
+    return -1;
+}
+
+void anymq_nng_fill_ops(anymq_ops *ops)
+{
+    *ops = (anymq_ops){
+        .abi = ANYMQ_OPS_ABI,
+        .size = sizeof *ops,
+        .traits = ANYMQ_NATIVE_WAIT,
+        .msg_init = message_init,
+        .msg_release = message_release,
+        .try_send = try_send,
+        .try_recv = try_recv,
+        .wait_fd = no_wait_fd,
+        .wait_send = anymq_nng_wait_send,
+        .wait_recv = anymq_nng_wait_recv,
+        .interrupt = anymq_nng_interrupt,
+        .drained = anymq_nng_drained,
+        .peers = anymq_nng_peers,
+        .peer_fd = anymq_nng_peer_fd,
+        .next_event = anymq_nng_next_event,
+        .close = close_socket,
+    };
+}

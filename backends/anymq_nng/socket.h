@@ -1,0 +1,143 @@
+/* The C socket that the engine drives: one nng socket and what the adapter keeps beside it. */
+#ifndef ANYMQ_NNG_SOCKET_H
+#define ANYMQ_NNG_SOCKET_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "library.h"
+
+/* What kind of protocol runs on the socket. */
+enum {
+    NNG_IS_RAW = 1,
+    NNG_IS_REQ = 2,       /* cooked: a receive belongs to the last request */
+    NNG_IS_SURVEYOR = 4,  /* cooked: a receive belongs to the last survey, which expires */
+    NNG_TO_ONE = 8,       /* each message goes to exactly one peer */
+    NNG_TO_ALL = 16,      /* each message goes to every peer, or is dropped for a slow one */
+    NNG_TO_ASKER = 32,    /* each message goes to the peer of the last one that was received */
+};
+#define NNG_IS_STATEFUL (NNG_IS_REQ | NNG_IS_SURVEYOR)
+
+/* A connected peer. */
+typedef struct {
+    uint32_t pipe;
+    uint32_t endpoint; /* of anymq_ops.peers */
+    int counted;       /* nng counts what this transport has written */
+    uint64_t due;      /* messages sent to it, as far as the adapter can tell */
+} nng_peer;
+
+/* A dialer or listener. Both are numbered from 1, so listeners carry NNG_LISTENER_BIT here. */
+typedef struct {
+    uint32_t number;
+    int counted;
+    char url[256];
+} nng_endpoint;
+#define NNG_LISTENER_BIT UINT32_C(0x80000000)
+
+enum { NNG_EVENT_RING = 256, NNG_EARLY_GONE = 16 };
+
+/* pipes.c: who is connected. `lock` is taken by nng's threads; nothing of nng that waits for a
+ * callback may be called while it is held. */
+typedef struct {
+    pthread_mutex_t lock;
+    nng_peer *list;
+    size_t count, room;
+    nng_endpoint *endpoints;
+    size_t endpoint_count, endpoint_room;
+    anymq_event *ring; /* allocated with the first event */
+    unsigned first, waiting;
+    uint32_t early_gone[NNG_EARLY_GONE]; /* removed before they were added: callbacks can overtake */
+    unsigned early_next;
+    int fd;
+    uint64_t gone_sent;    /* what peers that are gone have taken (NNG_TO_ONE) */
+    uint64_t perhaps_lost; /* how many went while something was under way */
+    int blind;             /* one went whose count is not known */
+    atomic_int closing;
+    atomic_int accepted; /* whether a listener has ever had a peer */
+} nng_pipes;
+
+typedef struct nng_wait {
+    struct nng_wait *next, *previous;
+    nng_aio *aio;
+} nng_wait;
+
+/* reply.c: the one receive of a REQ or SURVEYOR socket that is under way across time-outs. */
+typedef struct {
+    nng_aio *aio;
+    pthread_mutex_t lock; /* guards done and round; taken by nng's callback */
+    pthread_cond_t changed;
+    int done;
+    unsigned round; /* counts receives that were begun or given up */
+    int active;     /* guarded by the socket's lock, as are the next two */
+    int senders;    /* sends that wait for a peer */
+    int survey_open; /* a survey was sent, and its end not yet reported */
+} nng_reply;
+
+typedef struct anymq_nng_socket {
+    anymq_nng_library *library;
+    nng_handle id;
+    int flags;
+    pthread_mutex_t lock; /* waits and the reply */
+    nng_wait busy;        /* list of native waits under way */
+    nng_wait *spare;
+    atomic_int interrupted;
+    nng_reply reply;
+    nng_pipes pipes;
+    _Atomic uint64_t sent;
+    _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
+    int send_fd;            /* drained.c: nng's descriptor, -1 until asked for */
+    uint64_t progress;      /* drained.c: the last sum of what has left, and when it changed */
+    int64_t progress_ms;
+} anymq_nng_socket;
+
+/* socket.c */
+anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener, int flags, int *error);
+/* Open the socket anew with another function; NNG_EBUSY once it has an endpoint. */
+int anymq_nng_reopen(anymq_nng_socket *socket, const char *opener, int flags);
+int anymq_nng_close(anymq_nng_socket *socket); /* for a socket that no handle owns */
+void anymq_nng_let_peers_in(anymq_nng_socket *s); /* before a listener is closed */
+uint32_t anymq_nng_id(anymq_nng_socket *socket);
+void anymq_nng_fill_ops(anymq_ops *ops);
+void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message);
+void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m);
+void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m);
+
+static inline nng_msg *nng_message(const anymq_msg *m)
+{
+    return m->native.ptr;
+}
+
+/* wait.c */
+int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms);
+int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms);
+void anymq_nng_interrupt(void *socket);
+void anymq_nng_free_waits(anymq_nng_socket *s);
+int64_t anymq_nng_clock_ms(void);
+
+/* reply.c */
+int anymq_nng_reply_init(anymq_nng_socket *s);
+void anymq_nng_reply_free(anymq_nng_socket *s);
+int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock held */
+void anymq_nng_reply_wake(anymq_nng_socket *s);
+
+/* pipes.c */
+int anymq_nng_watch(anymq_nng_socket *s); /* ask nng to tell of pipes */
+int anymq_nng_pipes_init(anymq_nng_socket *s);
+void anymq_nng_pipes_free(anymq_nng_socket *s);
+int anymq_nng_peers(void *socket, uint32_t endpoint);
+int anymq_nng_peer_fd(void *socket);
+int anymq_nng_next_event(void *socket, anymq_event *event);
+int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, const char *url);
+void anymq_nng_remove_endpoint(anymq_nng_socket *s, uint32_t number);
+
+/* drained.c */
+int anymq_nng_drained(void *socket);
+/* All statistics of the library, or NULL where it keeps none. */
+nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
+/* A pipe's counter goes with it. Taken before the list is locked; NULL where it will not be missed. */
+nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer);
+void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
+
+#endif
