@@ -23,7 +23,7 @@ from .options import OPTIONS, OptionSpec, check_option, inapplicable
 from .protocols import Protocol
 from .url import parse
 
-__all__ = ["check", "option_from_text"]
+__all__ = ["check", "portable", "value_of"]
 
 NONE = "none"
 """How None is written, since TOML has no null."""
@@ -177,7 +177,7 @@ class _Checker:
                 raise ConfigError(f"{variable} (for {self.path}): {why}")
             key = key.lower()
             self.origins[f"sockets.{_quoted(names[0])}.{key}"] = variable
-            sockets[names[0]] = {**sockets[names[0]], key: _value(key, text)}
+            sockets[names[0]] = {**sockets[names[0]], key: value_of(key, text)}
 
     def socket(self, name: str, table: dict[str, Any], default: str | None) -> SocketEntry:
         prefix = f"sockets.{_quoted(name)}."
@@ -228,7 +228,7 @@ class _Checker:
 
     def option(self, name: str, value: Any, prefix: str) -> Any:
         try:
-            return _portable(name, value)
+            return portable(name, value)
         except OptionError:
             self.fail(prefix + name, f"must be {_right_option(OPTIONS[name])}; not {_shown(value)}")
 
@@ -243,17 +243,12 @@ class _Checker:
         return urls
 
 
-def option_from_text(name: str, text: str) -> Any:
-    """The value of a portable option from a command line, written as in a variable.
+def portable(name: str, value: Any) -> Any:
+    """An option's value in a file as the value in a program.
 
     Raises:
         OptionError: no such option, or not a value of it.
     """
-    return _portable(name, _value(name, text))
-
-
-def _portable(name: str, value: Any) -> Any:
-    """An option's value in a file as the value in a program."""
     spec = OPTIONS.get(name)
     if spec and spec.kind.endswith("_or_none") and value == NONE:
         return None
@@ -264,7 +259,7 @@ def _portable(name: str, value: Any) -> Any:
     return check_option(name, value)
 
 
-def _value(key: str, text: str) -> Any:
+def value_of(key: str, text: str) -> Any:
     """A variable's text as the value that would stand in the file; quotes may be left out."""
     kind = _FIELDS.get(key)
     as_list = text.lstrip().startswith("[") and key in ("listen", "dial", "subscribe")

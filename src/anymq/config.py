@@ -44,7 +44,7 @@ from .protocols import Protocol
 if TYPE_CHECKING:
     from .socket import Socket
 
-__all__ = ["Config", "SocketEntry", "current_config", "load_config"]
+__all__ = ["Config", "SocketEntry", "current_config", "load_config", "option_from_text"]
 
 DEFAULT_FILE = "anymq.toml"
 SOCKET_VARIABLES = "ANYMQ_SOCKETS__"
@@ -178,6 +178,17 @@ def current_config() -> Config:
     if cached is None or cached[0] != key:
         cached = _cache = (key, load_config())
     return cached[1]
+
+
+def option_from_text(name: str, text: str) -> Any:
+    """The value of a portable option from a command line, written as in a variable.
+
+    Raises:
+        OptionError: no such option, or not a value of it.
+    """
+    from ._config_schema import portable, value_of
+
+    return portable(name, value_of(name, text))
 
 
 def hint(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:

@@ -63,6 +63,6 @@ def check_feature_name(parser: argparse.ArgumentParser, name: str) -> None:
 
     known = known_features()
     if name not in known:
-        close = get_close_matches(name, known, 1) or [f for f in known if f.endswith(f".{name}")]
+        close = [f for f in known if f.endswith(f".{name}")] or get_close_matches(name, known, 1)
         more = f"did you mean {close[0]}?" if close else "`anymq features` lists them"
         parser.error(f"there is no feature {name!r}; {more}")

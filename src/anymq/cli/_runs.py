@@ -156,8 +156,9 @@ def _attempt(
     on_bytes: Callable[[int], None],
 ) -> Result:
     into = config.parent / "received"
-    to_send = ["--listing", str(listing), *(["--corrupt"] if corrupt else [])]
-    roles = {"receive": ["--directory", str(into)], "send": to_send}
+    common = ["--time-limit", str(time_limit * 0.95)]
+    to_send = ["--listing", str(listing), *(["--corrupt"] if corrupt else []), *common]
+    roles = {"receive": ["--directory", str(into), *common], "send": to_send}
     if run.transport == "inproc":
         roles = {"both": ["--directory", str(into), *to_send]}
     result = Result(run)
@@ -176,7 +177,7 @@ def _attempt(
 def _last_words(directory: Path, roles: Iterable[str]) -> str:
     """What the processes wrote on standard error, the end of it."""
     said = [(directory / f"{role}.err").read_text(errors="replace").split() for role in roles]
-    text = " / ".join(" ".join(words)[-300:] for words in said if words)
+    text = " / ".join(" ".join(words)[-600:] for words in said if words)
     return f" ({text})" if text else ""
 
 

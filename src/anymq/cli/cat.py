@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anymq.errors import OptionError, StateError, Timeout
+from anymq.url import parse
 
 from ._common import check_backend_name
 
@@ -131,17 +132,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace) -> Socket:
+    """The socket, on the first library that has protocol, transports and options, if not named."""
     from anymq.registry import get_backend
     from anymq.socket import Socket
 
-    settings: dict[str, Any] = {
-        "send_timeout": options.send_timeout,
-        "recv_timeout": options.recv_timeout,
-    }
-    settings.update(options.option)
-    backend = options.backend
-    if options.library:
-        backend = get_backend(options.backend, library=options.library)
+    settings: dict[str, Any] = dict(options.option)
+    for name in ("send_timeout", "recv_timeout"):
+        if getattr(options, name) is not None:
+            settings[name] = getattr(options, name)
+    addresses = [parse(url, listen=True) for url in options.listen]
+    addresses += [parse(url, listen=False) for url in options.dial]
+    features = [f"transport.{address.scheme}" for address in addresses]
+    features += [f"option.{name}" for name in settings]
+    backend = get_backend(
+        options.backend, library=options.library, protocol=options.protocol, features=features
+    )
     if options.protocol == "sub":
         settings["subscribe"] = [topic.encode() for topic in options.subscribe or [""]]
     return Socket(options.protocol, backend=backend, **settings)
@@ -329,7 +334,7 @@ def _count(text: str) -> int:
 
 
 def _option(text: str) -> tuple[str, Any]:
-    from anymq._config_schema import option_from_text
+    from anymq.config import option_from_text
 
     name, equals, value = text.partition("=")
     if not equals:

@@ -133,7 +133,7 @@ def _section(
 
 
 def _support(backend: Backend, feature: str) -> Support:
-    return backend.features.get(feature) or absent("")
+    return backend.features.get(feature, absent("the backend does not say"))
 
 
 def _cell(support: Support) -> str:
@@ -204,7 +204,7 @@ def _check(path: Path, backends: Mapping[str, Backend]) -> int:
     )
     for line in changes:
         print(line)
-    return _say(STALE, f"{path}: stale, see the differences; {again}")
+    return _say(STALE, f"{path}: stale, or other builds of the same versions are here; {again}")
 
 
 def _say(status: int, text: str) -> int:

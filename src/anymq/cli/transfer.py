@@ -8,7 +8,9 @@ what the two have to agree on.
 First the sender announces every file by name, size and SHA-256, some hundred in a request. Then it
 pushes the content, in pieces of at most `CHUNK` bytes, each with the number of its file and its
 place in it. Then it asks for the summary. The receiver writes the files as pieces come in, reads
-them back from the disk, and compares them with what was announced.
+them back from the disk, and compares them with what was announced. It stays until the sender says,
+by an empty piece, that it has the summary: no library promises that an answer still arrives when
+the process that gave it is gone.
 
 Both write a line of JSON on standard output now and then, and one at the end.
 """
@@ -16,6 +18,8 @@ Both write a line of JSON on standard output now and then, and one at the end.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import faulthandler
 import hashlib
 import json
 import os
@@ -88,6 +92,7 @@ def send_tree(listing: Path, *, corrupt: bool = False) -> dict[str, Any]:
         for batch in _batches(files, corrupt):
             content.send_many(batch)
         summary: dict[str, Any] = json.loads(ask.request(b'{"do": "sum up"}'))
+        content.send(b"")
     if summary["wrong"] or (summary["files"], summary["bytes"]) != (len(files), total):
         wrong = ", ".join(summary["wrong"][:3])
         raise TransferError(
@@ -151,7 +156,8 @@ def receive_tree(directory: Path) -> dict[str, Any]:
                 case "sum up":
                     summary = {**_verify(files), "seconds": seconds}
                     answer.send(json.dumps(summary).encode())
-                    answer.flush(5.0)
+                    with contextlib.suppress(Timeout):
+                        content.recv(timeout=IDLE)
                     return summary
                 case other:
                     raise TransferError(f"the sender asked for {other!r}, which is unknown")
@@ -265,7 +271,10 @@ def main() -> int:
     parser.add_argument("--listing", type=Path, help="what to send")
     parser.add_argument("--directory", type=Path, help="where to receive")
     parser.add_argument("--corrupt", action="store_true", help="flip one bit on the way")
+    parser.add_argument("--time-limit", type=float, help="seconds, then tell where it hangs")
     options = parser.parse_args()
+    if options.time_limit:
+        faulthandler.dump_traceback_later(options.time_limit)
     try:
         if options.role == "receive":
             receive_tree(options.directory)
