@@ -59,10 +59,9 @@ class Library:
 
     def __init__(self, path: str) -> None:
         found = ffi.new("anymq_nn_lib **")
-        said = ffi.new("char[1024]")
-        if "\0" in path:
-            raise BackendUnavailable(f"{path!r} is no file name: it holds a null character")
-        if adapter.anymq_nn_open(os.fsencode(path), found, said, len(said)) != 0:
+        said = ffi.new("char[1024]", b"a file name holds no null character")
+        name = os.fsencode(path)
+        if b"\0" in name or adapter.anymq_nn_open(name, found, said, len(said)) != 0:
             text = ffi.string(said).decode(errors="replace")
             error = BackendUnavailable(f"{path}: {text}", backend="nanomsg")
             error.tried = ((path, text),)

@@ -1,0 +1,30 @@
+"""What the tests of the nanomsg backend share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import anymq
+from anymq_nanomsg.backend import NanomsgBackend
+from tests.support import Sockets
+
+
+@pytest.fixture(scope="session")
+def nanomsg() -> NanomsgBackend:
+    try:
+        backend = anymq.get_backend("nanomsg")
+    except anymq.BackendUnavailable as error:
+        pytest.skip(str(error))
+    assert isinstance(backend, NanomsgBackend)
+    return backend
+
+
+@pytest.fixture
+def made(nanomsg: NanomsgBackend, tmp_path: Path) -> Iterator[Sockets]:
+    """Makes nanomsg sockets, and closes them at the end."""
+    sockets = Sockets(nanomsg, tmp_path)
+    yield sockets
+    sockets.close()
