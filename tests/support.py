@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -233,16 +234,16 @@ class Sockets:
 
     def close(self) -> None:
         for socket in reversed(self._open):
-            socket.linger = 0
+            if not socket.closed:
+                socket.linger = 0
             socket.close()
 
 
 # Programs in processes of their own
 
 _PRELUDE = """\
-import faulthandler, sys
-faulthandler.dump_traceback_later(float(sys.argv[3]), exit=True)
-import os, signal, threading, time
+import faulthandler, os, signal, sys, threading, time
+faulthandler.register(signal.SIGUSR1)
 import anymq
 backend = anymq.get_backend(sys.argv[1], library=sys.argv[2])
 LIMIT = {limit}
@@ -254,25 +255,30 @@ def open_socket(protocol, **options):
 
 
 def start_program(
-    backend: Backend, source: str, *args: str, limit: float = 30.0, **options: Any
+    backend: Backend, source: str, *args: str, **options: Any
 ) -> subprocess.Popen[str]:
     """Start `source` as a program whose `backend` and `open_socket` are those of this library.
 
-    It ends itself, showing where each thread is, after `limit` seconds. `sys.argv[4:]` is `args`.
+    `sys.argv[3:]` is `args`.
     """
     program = _PRELUDE.format(limit=LIMIT) + textwrap.dedent(source)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    command = [sys.executable, "-c", program, backend.name, backend.library.path, str(limit), *args]
+    command = [sys.executable, "-c", program, backend.name, backend.library.path, *args]
     return subprocess.Popen(command, text=True, **options)
 
 
-def finish_program(process: subprocess.Popen[str], *, limit: float = 40.0) -> tuple[str, float]:
-    """What the program wrote, and how long it took to end; fails unless it succeeds."""
+def finish_program(process: subprocess.Popen[str], *, limit: float = 30.0) -> tuple[str, float]:
+    """What the program wrote, and how long it took to end; fails unless it succeeds.
+
+    A program that hangs shows where each of its threads is.
+    """
     begin = time.monotonic()
     try:
         out, err = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)
         process.kill()
         out, err = process.communicate()
         pytest.fail(f"the program hung\n{out}\n{err}")
@@ -283,9 +289,7 @@ def finish_program(process: subprocess.Popen[str], *, limit: float = 40.0) -> tu
 
 def run_program(backend: Backend, source: str, *args: str, limit: float = 30.0) -> str:
     """What a program wrote (see `start_program`); fails unless it succeeds."""
-    out, _ = finish_program(
-        start_program(backend, source, *args, limit=limit), limit=limit + 10.0
-    )
+    out, _ = finish_program(start_program(backend, source, *args), limit=limit)
     return out
 
 

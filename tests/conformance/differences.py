@@ -26,4 +26,21 @@ class Difference:
     applies: Callable[[Backend], bool]
 
 
-DIFFERENCES: dict[str, Difference] = {}
+DIFFERENCES: dict[str, Difference] = {
+    "D1": Difference(
+        "the library drops at close what it has taken and not yet written, and cannot tell",
+        lambda backend: False,
+    ),
+    "D2": Difference(
+        "the library always sends small messages at once: `tcp_nodelay=False` is refused",
+        lambda backend: backend.wire == "zmtp",
+    ),
+    "D3": Difference(
+        "a PAIR turns a third socket away after the connection is made, so what that sends is lost",
+        lambda backend: backend.wire == "zmtp",
+    ),
+    "D4": Difference(
+        "a REP must answer each request before it takes the next one",
+        lambda backend: backend.wire == "zmtp",
+    ),
+}

@@ -18,6 +18,12 @@ ENDS = {
     "in a class": "class Kept:\n    it = push\n    me = lambda self: Kept",
 }
 
+SENDER = """
+push = open_socket("push", dial=sys.argv[3], linger=20.0)
+for i in range(300):
+    push.send(b"%d" % i + b"x" * 10_000)
+"""
+
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.requires("protocol.push", "protocol.pull")
@@ -25,16 +31,7 @@ ENDS = {
 def test_what_was_sent_arrives(sockets: Sockets, end: str) -> None:
     pull = sockets.open("pull")
     url = pull.listen(sockets.url()).url
-    process = start_program(
-        sockets.backend,
-        """
-        push = open_socket("push", dial=sys.argv[4], linger=20.0)
-        for i in range(300):
-            push.send(b"%d" % i + b"x" * 10_000)
-        """
-        + "\n".join(" " * 8 + line for line in ENDS[end].splitlines()),
-        url,
-    )
+    process = start_program(sockets.backend, SENDER + ENDS[end], url)
     got = [pull.recv(timeout=LIMIT) for _ in range(300)]
     assert [int(body[: -10_000]) for body in got] == list(range(300))
     _, took = finish_program(process)
@@ -51,12 +48,12 @@ def test_unclosed_sockets_do_not_hold_up_the_end(sockets: Sockets, linger: str) 
         warnings.simplefilter("ignore")
         kept = []
         for protocol in ("pair", "push", "pull", "pub", "sub", "req", "rep"):
-            kept.append(open_socket(protocol, linger=float(sys.argv[4])))
-            kept[-1].listen("tcp://127.0.0.1:0")
-        peer = open_socket("pair", dial=kept[0].listeners[0].url, linger=float(sys.argv[4]))
+            kept.append(open_socket(protocol, linger=float(sys.argv[3])))
+            kept.append(kept[-1].listen("tcp://127.0.0.1:0"))
+        peer = open_socket("pair", dial=kept[1].url, linger=float(sys.argv[3]))
         peer.send(b"x")
         assert kept[0].recv() == b"x"
-        nobody = open_socket("push", dial="tcp://127.0.0.1:1", linger=float(sys.argv[4]))
+        nobody = open_socket("push", dial="tcp://127.0.0.1:1", linger=float(sys.argv[3]))
         print("end", flush=True)
         """,
         linger,
@@ -75,7 +72,7 @@ def test_the_end_waits_no_longer_than_linger(sockets: Sockets) -> None:
     process = start_program(
         sockets.backend,
         """
-        push = open_socket("push", dial=sys.argv[4], linger=0.5)
+        push = open_socket("push", dial=sys.argv[3], linger=0.5)
         try:
             while True:
                 push.send(b"x" * 100_000, timeout=0.2)

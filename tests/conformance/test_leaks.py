@@ -40,7 +40,7 @@ def test_200_sockets_again_and_again(sockets: Sockets) -> None:
         sockets.backend,
         MEASURE
         + """
-rounds = int(sys.argv[4])
+rounds = int(sys.argv[3])
 def once():
     kept = []
     for transport in ("tcp://127.0.0.1:0", "inproc://leak"):

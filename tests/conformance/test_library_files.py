@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,10 @@ def test_several_builds_at_once(backend: Backend, tmp_path: Path) -> None:
     run_program(
         backend,
         """
-        other = anymq.get_backend(backend.name, library=sys.argv[4])
-        assert os.path.realpath(other.library.path) == os.path.realpath(sys.argv[4])
-        assert os.path.realpath(backend.library.path) != os.path.realpath(sys.argv[4])
-        assert anymq.get_backend(backend.name, library=sys.argv[4]) is other
+        other = anymq.get_backend(backend.name, library=sys.argv[3])
+        assert os.path.realpath(other.library.path) == os.path.realpath(sys.argv[3])
+        assert os.path.realpath(backend.library.path) != os.path.realpath(sys.argv[3])
+        assert anymq.get_backend(backend.name, library=sys.argv[3]) is other
         def sockets(one, two):
             pull = anymq.Socket("pull", backend=one, recv_timeout=LIMIT)
             push = anymq.Socket("push", backend=two, send_timeout=LIMIT,
@@ -64,12 +63,6 @@ def test_a_text_file(backend: Backend, tmp_path: Path) -> None:
 def test_an_empty_file(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "empty.so"
     path.touch()
-    refused(backend.name, str(path))
-
-
-def test_a_truncated_library(backend: Backend, tmp_path: Path) -> None:
-    path = tmp_path / "half.so"
-    path.write_bytes(Path(backend.library.path).read_bytes()[:1000])
     refused(backend.name, str(path))
 
 
@@ -115,11 +108,20 @@ def test_a_bad_path_in_the_environment_is_an_error(
     assert path in status.reason
 
 
-def test_a_path_in_the_environment(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(f"ANYMQ_{backend.name.upper()}_LIBRARY", backend.library.path)
-    found = anymq.get_backend(backend.name)
-    assert os.path.realpath(found.library.path) == os.path.realpath(backend.library.path)
-    assert found.library.found_via == "environment"
+def test_a_path_in_the_environment(backend: Backend, tmp_path: Path) -> None:
+    """Told apart from one that was asked for by argument, which this program does first."""
+    run_program(
+        backend,
+        """
+        assert backend.library.found_via == "argument"
+        os.environ[f"ANYMQ_{backend.name.upper()}_LIBRARY"] = sys.argv[3]
+        found = anymq.get_backend(backend.name)
+        assert found is not backend
+        assert os.path.realpath(found.library.path) == os.path.realpath(sys.argv[3])
+        assert found.library.found_via == "environment"
+        """,
+        str(shutil.copy(os.path.realpath(backend.library.path), tmp_path / "libcopy.so")),
+    )
 
 
 def test_a_refused_library_leaves_the_right_one_usable(backend: Backend, tmp_path: Path) -> None:
@@ -137,12 +139,11 @@ def test_a_library_that_is_gone_while_open(backend: Backend, tmp_path: Path) -> 
     run_program(
         backend,
         """
-        other = anymq.get_backend(backend.name, library=sys.argv[4])
-        os.unlink(sys.argv[4])
+        other = anymq.get_backend(backend.name, library=sys.argv[3])
+        os.unlink(sys.argv[3])
         with anymq.Socket("pair", backend=other) as pair:
             pair.listen("tcp://127.0.0.1:0")
         """,
         str(copy),
     )
     assert mapped(backend.library.path)
-    assert sys.executable

@@ -33,8 +33,6 @@ CALLS: dict[str, Callable[[anymq.Socket], object]] = {
     "statistics": lambda s: s.statistics(),
     "flush": lambda s: s.flush(1),
     "native": lambda s: s.native,
-    "get_native": lambda s: s.get_native("x"),
-    "set_native": lambda s: s.set_native("x", 1),
     "set option": lambda s: setattr(s, "recv_max_size", 1000),
 }
 
@@ -77,8 +75,6 @@ def test_context_manager(sockets: Sockets) -> None:
     with pytest.raises(LookupError), sockets.open("pair") as socket:
         raise LookupError
     assert socket.closed
-    with pytest.raises(anymq.Closed), socket:
-        pytest.fail("a closed socket cannot be entered")
 
 
 def test_iteration_ends_at_close(sockets: Sockets) -> None:
@@ -204,11 +200,9 @@ def test_a_socket_that_failed_to_open_does_not_warn(sockets: Sockets) -> None:
 
 def test_the_collector_does_not_wait(sockets: Sockets) -> None:
     """Collection of a connected socket with much to send returns at once, whatever its linger."""
-    one, other = sockets.pair("pair", "pair")
-    lone = anymq.Socket("pair", backend=sockets.backend, linger=None, send_timeout=0.2)
+    other = sockets.open("pull")
+    lone = anymq.Socket("push", backend=sockets.backend, linger=None, send_timeout=0.2)
     lone.dial(other.listen(sockets.url()).url)
-    one.close()
-    lone.wait_for_peers(timeout=LIMIT)
     with pytest.raises(anymq.Timeout):
         for _ in range(100_000):
             lone.send(b"x" * 100_000)

@@ -98,7 +98,7 @@ def test_empty_messages_are_messages(sockets: Sockets, pattern: Pattern) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.transports("ipc", "tcp")
+@pytest.mark.transports("tcp")
 @pytest.mark.requires("protocol.push", "protocol.pull")
 def test_256_mib(sockets: Sockets, transport: str) -> None:
     push, pull = sockets.pair(

@@ -230,7 +230,6 @@ def test_ctrl_c_while_lingering(sockets: Sockets) -> None:
             stop.set()
         assert time.monotonic() - begin < 1.0
         thread.join()
-        pair.linger = 0
         pair.close()
         peer.linger = 0
         peer.close()

@@ -28,7 +28,7 @@ def seconds(call: Callable[[], object], error: type[BaseException] = anymq.Timeo
     return time.monotonic() - begin
 
 
-def fill(sender: anymq.Socket, receiver: anymq.Socket) -> int:
+def fill(sender: anymq.Socket) -> int:
     """Send until nothing more can be sent for a while; how many messages it took."""
     for count in range(1_000_000):
         try:
@@ -98,9 +98,12 @@ def test_queueing_before_the_connection_is_up_is_an_option(sockets: Sockets) -> 
 @pytest.mark.patterns("push-pull", "pair-pair", "dealer-dealer")
 def test_a_full_pipe_blocks_until_the_peer_reads(sockets: Sockets, pattern: Pattern) -> None:
     sender, receiver = sockets.pair(
-        pattern.sender, pattern.receiver, a=small_buffers(sockets), b=small_buffers(sockets)
+        pattern.sender,
+        pattern.receiver,
+        a=small_buffers(sockets, pattern.sender),
+        b=small_buffers(sockets, pattern.receiver),
     )
-    count = fill(sender, receiver)
+    count = fill(sender)
     assert count > 0
     thread = threading.Thread(target=lambda: sender.send(b"last"), daemon=True)
     thread.start()
@@ -110,10 +113,11 @@ def test_a_full_pipe_blocks_until_the_peer_reads(sockets: Sockets, pattern: Patt
     assert not thread.is_alive()
 
 
-def small_buffers(sockets: Sockets) -> dict[str, int]:
-    if sockets.backend.supports("option.send_buffer"):
-        return {"send_buffer": 2, "recv_buffer": 2}
-    return {}
+def small_buffers(sockets: Sockets, protocol: str) -> dict[str, int]:
+    """Options that keep buffers small, as far as sockets of this protocol have them."""
+    with anymq.Socket(protocol, backend=sockets.backend) as socket:
+        options = socket.options
+    return {n: 2 for n in ("send_buffer", "recv_buffer") if options[n].mapping is not None}
 
 
 # Time-outs
@@ -126,29 +130,31 @@ def test_there_is_no_time_limit_unless_asked_for(sockets: Sockets) -> None:
     socket.close()
 
 
-@pytest.mark.parametrize("limit", [0.05, 0.2])
-@pytest.mark.parametrize("peer", [True, False], ids=["peer", "alone"])
+def precise(call: Callable[[float], object]) -> None:
+    """`call(seconds)` times out to within 20 ms of what was asked, and never early."""
+    for limit in (0.05, 0.12):
+        taken = [seconds(lambda limit=limit: call(limit)) for _ in range(3)]
+        assert limit - 0.001 <= min(taken)
+        assert statistics.median(taken) <= limit + 0.02
+
+
 @pytest.mark.protocols("pull", "pair", "sub", "rep", "dealer", "bus", "respondent", "pair1")
-def test_receive_timeout_is_precise(
-    sockets: Sockets, protocol: str, limit: float, peer: bool
-) -> None:
-    if peer:
-        partner = {"pull": "push", "sub": "pub", "rep": "req", "respondent": "surveyor"}
-        _, socket = sockets.pair(partner.get(protocol, protocol), protocol)
-    else:
-        socket = sockets.open(protocol)
-    taken = [seconds(lambda: socket.recv(timeout=limit)) for _ in range(5)]
-    assert limit - 0.001 <= min(taken)
-    assert statistics.median(taken) <= limit + 0.02
+def test_receive_timeout_is_precise(sockets: Sockets, protocol: str) -> None:
+    partner = {"pull": "push", "sub": "pub", "rep": "req", "respondent": "surveyor"}
+    _, socket = sockets.pair(partner.get(protocol, protocol), protocol)
+    precise(lambda limit: socket.recv(timeout=limit))
 
 
-@pytest.mark.parametrize("limit", [0.05, 0.2])
-@pytest.mark.protocols("push", "pair", "dealer", "pair1")
-def test_send_timeout_is_precise(sockets: Sockets, protocol: str, limit: float) -> None:
+@pytest.mark.protocols("pull", "pair")
+def test_receive_timeout_is_precise_without_a_peer(sockets: Sockets, protocol: str) -> None:
     socket = sockets.open(protocol)
-    taken = [seconds(lambda: socket.send(b"x", timeout=limit)) for _ in range(5)]
-    assert limit - 0.001 <= min(taken)
-    assert statistics.median(taken) <= limit + 0.02
+    precise(lambda limit: socket.recv(timeout=limit))
+
+
+@pytest.mark.protocols("push", "pair", "dealer", "pair1")
+def test_send_timeout_is_precise(sockets: Sockets, protocol: str) -> None:
+    socket = sockets.open(protocol)
+    precise(lambda limit: socket.send(b"x", timeout=limit))
 
 
 def test_the_option_is_the_default_and_the_argument_wins(sockets: Sockets) -> None:
@@ -196,7 +202,7 @@ def test_would_block_is_what_other_sockets_raise(sockets: Sockets) -> None:
         socket.recv(timeout=0.01)
 
 
-@pytest.mark.parametrize("bad", [-1, -0.001, math.nan, "1", b"1", [], 1e30, math.inf])
+@pytest.mark.parametrize("bad", [-1, -0.001, -math.inf, math.nan, "1", b"1", []])
 def test_bad_timeouts_are_refused(sockets: Sockets, bad: object) -> None:
     """A wrong type is a TypeError or OptionError, a wrong value an OptionError; nothing is lost."""
     one, other = sockets.pair("pair", "pair")
