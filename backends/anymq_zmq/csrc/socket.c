@@ -125,7 +125,7 @@ static void wait_until_free(azmq_sock *s, uint32_t number)
 static void stop_listening(azmq_sock *s)
 {
     for (size_t i = 0; i < s->endpoint_count; i++)
-        if (s->endpoints[i].listening && !s->endpoints[i].inproc)
+        if (s->endpoints[i].listening)
             s->lib->api.unbind(s->native, s->endpoints[i].actual);
     wait_until_free(s, 0);
 }
