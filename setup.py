@@ -24,6 +24,10 @@ setup(
             py_limited_api=True,
         )
     ],
-    cffi_modules=[],
+    cffi_modules=[
+        "backends/anymq_nanomsg/build_nanomsg.py:ffi",
+        "backends/anymq_nng/build_nng.py:ffi",
+        "backends/anymq_zmq/build_zmq.py:ffi",
+    ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )
