@@ -9,14 +9,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from console import ROOT, Failure, run, say
+from console import ROOT, Failure, capture, run, say
 from environments import FOLDER, Environment, main_environment, other_pythons
 from system import ensure_python_parts, ensure_system
 from wheel import find_wheel
 
 STYLE = ("src", "backends", "tests", "tools", "bench", "examples", "setup.py")
 MAIN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-WHEEL_TESTS = ("tests/unit", "tests/conformance", "tests/backends")
+MATRIX_OF_OTHER_VERSIONS = 3
+WHEEL_TESTS = ("tests/unit", "tests/conformance", "tests/backends", "tests/cli")
 
 
 class Report:
@@ -64,7 +65,9 @@ def prepare(*groups: str, warnings: bool = False) -> Environment:
 def lint_steps(environment: Environment, report: Report) -> None:
     ruff = environment.program("ruff")
     mypy: list[str | Path] = [environment.python, "-m", "mypy"]
-    report.step("ruff check", lambda: run([ruff, "check", *present(*STYLE)]))
+    report.step(
+        "ruff check", lambda: run([ruff, "check", "--output-format", "concise", *present(*STYLE)])
+    )
     report.step("ruff format", lambda: run([ruff, "format", "--check", *present(*STYLE)]))
     report.step("mypy, the package", lambda: run(mypy))
     report.step(
@@ -86,6 +89,14 @@ def pytest(environment: Environment, *paths: str | Path) -> None:
     )
 
 
+def check_matrix(environment: Environment) -> None:
+    """The committed table is what would be made now, if it is of the versions that are here."""
+    status, text = capture([environment.program("anymq"), "matrix", "--check"])
+    print(text, flush=True)
+    if status not in (0, MATRIX_OF_OTHER_VERSIONS):
+        raise Failure("compat_matrix.md is not current: make matrix")
+
+
 def test() -> None:
     """Everything: style, types, compiler warnings, all tests here, the wheel on other Pythons."""
     environment = prepare("test", "lint", warnings=True)
@@ -93,6 +104,7 @@ def test() -> None:
     report = Report()
     report.step("wheel built with compiler warnings as errors", lambda: None)
     lint_steps(environment, report)
+    report.step("compat_matrix.md", lambda: check_matrix(environment))
     report.step(f"tests, Python {MAIN_VERSION}", lambda: pytest(environment, "tests"))
     others = other_pythons()
     for version, base in others:
@@ -144,7 +156,7 @@ def wheel() -> None:
 
 def matrix() -> None:
     """compat_matrix.md from the libraries that are installed."""
-    run([prepare().program("anymq"), "matrix", "--write", "compat_matrix.md"])
+    run([prepare().program("anymq"), "matrix", "--output", "compat_matrix.md"])
 
 
 def bench() -> None:
