@@ -13,7 +13,7 @@ import tempfile
 from cffi import FFI
 
 HERE = "backends/anymq_nanomsg"
-FILES = ("table", "socket", "message", "drain", "parting", "peers", "ops")
+FILES = ("table", "socket", "message", "drain", "inproc", "parting", "peers", "ops")
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
 if os.environ.get("ANYMQ_WERROR"):
@@ -48,14 +48,14 @@ ffi.cdef("""
 
     typedef struct {
         int s;
-        int inproc;
         ...;
     } anymq_nn_socket;
 
     int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t error_size);
     anymq_nn_socket *anymq_nn_socket_new(
         const anymq_nn_lib *lib, int protocol, int raw, int *error);
-    int anymq_nn_note_path(anymq_nn_socket *s, const char *path);
+    enum { ANYMQ_NN_REMOTE, ANYMQ_NN_IPC, ANYMQ_NN_INPROC };
+    int anymq_nn_note(anymq_nn_socket *s, int kind, const char *name);
     int anymq_nn_socket_close(void *sock, int64_t linger_ms);
 
     typedef struct {

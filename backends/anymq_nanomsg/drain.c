@@ -5,7 +5,7 @@
  * a connection that is free, and NN_SNDFD is readable when there is one. So with a single peer,
  * writable means that everything was written. With several peers one of them may be free and
  * another not, and the other protocols are always writable (they drop what does not fit): then
- * nobody can tell. Over inproc nothing ever leaves, it waits in the peer's queue.
+ * nobody can tell. Over inproc nothing leaves, see inproc.c.
  */
 #include <poll.h>
 
@@ -39,6 +39,13 @@ int anymq_nn_drained(void *sock)
     uint64_t sent = __atomic_load_n(&s->sent, __ATOMIC_ACQUIRE);
     if (sent == __atomic_load_n(&s->clean, __ATOMIC_ACQUIRE))
         return 1;
+    if (s->names != NULL) {
+        int taken = anymq_nn_inproc_taken(s);
+        if (taken == 1 && !__atomic_load_n(&s->others, __ATOMIC_RELAXED))
+            __atomic_store_n(&s->clean, sent, __ATOMIC_RELEASE);
+        if (taken != 1 || !__atomic_load_n(&s->others, __ATOMIC_RELAXED))
+            return taken;
+    }
     if (!s->tells_writable)
         return ANYMQ_UNKNOWN;
     int64_t peers = anymq_nn_connected(s);
@@ -47,7 +54,7 @@ int anymq_nn_drained(void *sock)
                   anymq_nn_connected(s) == peers;
     if (!is_writable && peers > 0)
         return 0;
-    if (peers > 1 || __atomic_load_n(&s->inproc, __ATOMIC_RELAXED))
+    if (peers > 1)
         return ANYMQ_UNKNOWN;
     /* Nothing is held any more. Where a connection ended meanwhile, what it held is lost: that is
      * told once. */

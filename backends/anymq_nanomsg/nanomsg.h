@@ -71,7 +71,7 @@ struct nn_symbol_properties {
     X(EAGAIN) X(EINTR) X(EINVAL) X(EMSGSIZE) X(ENOMEM)                                      \
     X(NN_STAT_ESTABLISHED_CONNECTIONS) X(NN_STAT_ACCEPTED_CONNECTIONS)                      \
     X(NN_STAT_DROPPED_CONNECTIONS) X(NN_STAT_BROKEN_CONNECTIONS)                            \
-    X(NN_STAT_CONNECT_ERRORS) X(NN_STAT_CURRENT_CONNECTIONS)
+    X(NN_STAT_CONNECT_ERRORS) X(NN_STAT_CURRENT_CONNECTIONS) X(NN_STAT_MESSAGES_RECEIVED)
 
 /* One opened library. It stays loaded for the life of the process: its threads run its code. */
 typedef struct anymq_nn_lib {
@@ -98,7 +98,14 @@ typedef struct anymq_nn_watch {
     uint64_t pending[4];
 } anymq_nn_watch;
 
-struct anymq_nn_path;
+/* A name that a socket listens at or dials; never removed while the socket is open. */
+typedef struct anymq_nn_name {
+    struct anymq_nn_name *next;
+    char text[];
+} anymq_nn_name;
+
+/* What an endpoint is (anymq_nn_note). */
+enum { ANYMQ_NN_REMOTE, ANYMQ_NN_IPC, ANYMQ_NN_INPROC };
 
 typedef struct anymq_nn_socket {
     const anymq_nn_lib *lib;
@@ -108,11 +115,15 @@ typedef struct anymq_nn_socket {
     bool waits_for_peer; /* REQ: the library takes a request without any peer, anymq does not */
     bool tells_writable; /* NN_SNDFD means: the former message is out of the process */
     int send_fd, recv_fd;
-    int inproc;         /* an endpoint is inproc: a message never leaves the process */
     uint64_t sent;      /* messages that the library took */
     uint64_t clean;     /* how many of them are known to have left */
     uint64_t ended;     /* connections that had ended when `clean` was last all */
-    struct anymq_nn_path *paths; /* of its ipc endpoints; guarded by lock */
+    anymq_nn_name *paths;                /* of ipc endpoints; guarded by lock */
+    anymq_nn_name *names;                /* of inproc endpoints; guarded by inproc.c's lock */
+    struct anymq_nn_socket *next_inproc; /* the same */
+    int others;                          /* has endpoints that are not inproc */
+    uint64_t taken;                      /* inproc.c: what its peers had received when last seen */
+    int64_t taken_ns;                    /* and when that had last changed */
     pthread_mutex_t lock;
     anymq_nn_watch watch;
 } anymq_nn_socket;
@@ -138,16 +149,24 @@ int anymq_nn_peer_fd(void *sock);
 int anymq_nn_next_event(void *sock, anymq_event *e);
 int64_t anymq_nn_connected(const anymq_nn_socket *s);
 uint64_t anymq_nn_ended(const anymq_nn_socket *s);
+uint64_t anymq_nn_statistic(const anymq_nn_socket *s, int which);
+int64_t anymq_nn_now_ns(void);
 
 /* drain.c: `sent`, `clean` and `ended` */
 void anymq_nn_before_send(anymq_nn_socket *s);
 void anymq_nn_after_send(anymq_nn_socket *s);
 int anymq_nn_drained(void *sock);
 
+/* socket.c: what the socket has an endpoint for; `name` is its path or its inproc name */
+int anymq_nn_note(anymq_nn_socket *s, int kind, const char *name);
+
+/* inproc.c: sockets of this process that can be one another's peers */
+void anymq_nn_inproc_add(anymq_nn_socket *s, anymq_nn_name *name);
+void anymq_nn_inproc_remove(anymq_nn_socket *s);
+int anymq_nn_inproc_taken(anymq_nn_socket *s);
+
 /* parting.c: before_close and after_close go around nn_close */
 typedef struct anymq_nn_parting anymq_nn_parting;
-int anymq_nn_note_path(anymq_nn_socket *s, const char *path);
-void anymq_nn_forget_paths(anymq_nn_socket *s);
 anymq_nn_parting *anymq_nn_before_close(anymq_nn_socket *s);
 void anymq_nn_after_close(anymq_nn_parting *parting, int64_t linger_ms);
 void anymq_nn_release_held(void);

@@ -22,17 +22,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "nanomsg.h"
 
 #define MOST_HELD 256 /* then the oldest goes */
-
-struct anymq_nn_path {
-    struct anymq_nn_path *next;
-    char text[];
-};
 
 typedef struct held {
     struct held *next;
@@ -53,23 +47,7 @@ static pid_t owner;      /* the process that holds them: a fork's child does not
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int anymq_nn_note_path(anymq_nn_socket *s, const char *path)
-{
-    size_t size = strlen(path) + 1;
-    struct anymq_nn_path *p = malloc(sizeof(*p) + size);
-    if (p == NULL)
-        return s->lib->k.k_ENOMEM;
-    memcpy(p->text, path, size);
-    pthread_mutex_lock(&s->lock);
-    p->next = s->paths;
-    s->paths = p;
-    pthread_mutex_unlock(&s->lock);
-    return ANYMQ_OK;
+    return anymq_nn_now_ns() / 1000000;
 }
 
 static bool is_one_of(const anymq_nn_socket *s, const struct sockaddr_un *a, socklen_t size)
@@ -77,7 +55,7 @@ static bool is_one_of(const anymq_nn_socket *s, const struct sockaddr_un *a, soc
     size_t length = size > offsetof(struct sockaddr_un, sun_path)
                         ? size - offsetof(struct sockaddr_un, sun_path)
                         : 0;
-    for (const struct anymq_nn_path *p = s->paths; p != NULL; p = p->next)
+    for (const anymq_nn_name *p = s->paths; p != NULL; p = p->next)
         if (strlen(p->text) == strnlen(a->sun_path, length) &&
             memcmp(p->text, a->sun_path, strlen(p->text)) == 0)
             return true;
@@ -174,15 +152,6 @@ void anymq_nn_after_close(anymq_nn_parting *parting, int64_t linger_ms)
             free(h);
             close(p->duplicate);
         }
-        free(p);
-    }
-}
-
-void anymq_nn_forget_paths(anymq_nn_socket *s)
-{
-    while (s->paths != NULL) {
-        struct anymq_nn_path *p = s->paths;
-        s->paths = p->next;
         free(p);
     }
 }

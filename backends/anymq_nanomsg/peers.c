@@ -19,7 +19,7 @@ static const int32_t KINDS[] = {ANYMQ_EV_REFUSED, ANYMQ_EV_CONNECTED, ANYMQ_EV_H
                                 ANYMQ_EV_DISCONNECTED};
 enum { REFUSED, CONNECTED, HANDSHAKE_FAILED, DISCONNECTED, N_KINDS };
 
-static uint64_t statistic(const anymq_nn_socket *s, int which)
+uint64_t anymq_nn_statistic(const anymq_nn_socket *s, int which)
 {
     uint64_t value = s->lib->nn_get_statistic(s->s, which);
     return value == UINT64_MAX ? 0 : value;
@@ -27,13 +27,13 @@ static uint64_t statistic(const anymq_nn_socket *s, int which)
 
 int64_t anymq_nn_connected(const anymq_nn_socket *s)
 {
-    return (int64_t)statistic(s, s->lib->k.k_NN_STAT_CURRENT_CONNECTIONS);
+    return (int64_t)anymq_nn_statistic(s, s->lib->k.k_NN_STAT_CURRENT_CONNECTIONS);
 }
 
 uint64_t anymq_nn_ended(const anymq_nn_socket *s)
 {
-    return statistic(s, s->lib->k.k_NN_STAT_BROKEN_CONNECTIONS) +
-           statistic(s, s->lib->k.k_NN_STAT_DROPPED_CONNECTIONS);
+    return anymq_nn_statistic(s, s->lib->k.k_NN_STAT_BROKEN_CONNECTIONS) +
+           anymq_nn_statistic(s, s->lib->k.k_NN_STAT_DROPPED_CONNECTIONS);
 }
 
 int anymq_nn_peers(void *sock, uint32_t endpoint)
@@ -56,12 +56,17 @@ static int64_t now_ns(clockid_t clock)
     return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+int64_t anymq_nn_now_ns(void)
+{
+    return now_ns(CLOCK_MONOTONIC);
+}
+
 static void look(anymq_nn_socket *s, anymq_nn_watch *w)
 {
-    int64_t now = now_ns(CLOCK_MONOTONIC);
+    int64_t now = anymq_nn_now_ns();
     /* Read the ends first: the library counts the fall of current before the end. */
     uint64_t ended = anymq_nn_ended(s);
-    uint64_t refused = statistic(s, s->lib->k.k_NN_STAT_CONNECT_ERRORS);
+    uint64_t refused = anymq_nn_statistic(s, s->lib->k.k_NN_STAT_CONNECT_ERRORS);
     int64_t current = anymq_nn_connected(s);
     int64_t rise = current - w->current;
     if (rise > 0)

@@ -1,5 +1,6 @@
 /* A socket from opening to closing, and the descriptors to wait on. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "nanomsg.h"
 
@@ -49,11 +50,43 @@ int anymq_nn_wait_fd(void *sock, int direction)
     return s->waits_for_peer ? -1 : s->send_fd;
 }
 
+int anymq_nn_note(anymq_nn_socket *s, int kind, const char *text)
+{
+    if (kind != ANYMQ_NN_INPROC)
+        __atomic_store_n(&s->others, 1, __ATOMIC_RELAXED);
+    if (kind == ANYMQ_NN_REMOTE)
+        return ANYMQ_OK;
+    size_t size = strlen(text) + 1;
+    anymq_nn_name *name = malloc(sizeof(*name) + size);
+    if (name == NULL)
+        return s->lib->k.k_ENOMEM;
+    memcpy(name->text, text, size);
+    if (kind == ANYMQ_NN_INPROC) {
+        anymq_nn_inproc_add(s, name);
+        return ANYMQ_OK;
+    }
+    pthread_mutex_lock(&s->lock);
+    name->next = s->paths;
+    s->paths = name;
+    pthread_mutex_unlock(&s->lock);
+    return ANYMQ_OK;
+}
+
+static void free_names(anymq_nn_name *name)
+{
+    while (name != NULL) {
+        anymq_nn_name *next = name->next;
+        free(name);
+        name = next;
+    }
+}
+
 int anymq_nn_socket_close(void *sock, int64_t linger_ms)
 {
     anymq_nn_socket *s = sock;
     const anymq_nn_lib *lib = s->lib;
     int error = ANYMQ_OK;
+    anymq_nn_inproc_remove(s);
     anymq_nn_parting *parting = anymq_nn_before_close(s);
     while (lib->nn_close(s->s) < 0) {
         error = lib->nn_errno();
@@ -63,7 +96,8 @@ int anymq_nn_socket_close(void *sock, int64_t linger_ms)
     }
     anymq_nn_after_close(parting, linger_ms);
     anymq_nn_release_held();
-    anymq_nn_forget_paths(s);
+    free_names(s->paths);
+    free_names(s->names);
     pthread_mutex_destroy(&s->lock);
     free(s);
     return error;

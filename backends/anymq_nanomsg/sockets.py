@@ -29,6 +29,8 @@ __all__ = ["NanomsgSocket"]
 
 T = TypeVar("T")
 
+KINDS = {"ipc": adapter.ANYMQ_NN_IPC, "inproc": adapter.ANYMQ_NN_INPROC}
+
 NORMALISED = {
     "messages_sent": "NN_STAT_MESSAGES_SENT",
     "messages_received": "NN_STAT_MESSAGES_RECEIVED",
@@ -142,10 +144,9 @@ class NanomsgSocket(NativeSocket):
 
         def work() -> int:
             number = self._library.check(call(text))
-            if address.scheme == "inproc":
-                self._c.inproc = 1
-            elif address.scheme == "ipc":
-                adapter.anymq_nn_note_path(self._c, os.fsencode(address.path))
+            kind = KINDS.get(address.scheme, adapter.ANYMQ_NN_REMOTE)
+            if adapter.anymq_nn_note(self._c, kind, os.fsencode(address.path)) != 0:
+                raise MemoryError
             return number
 
         return self._call(doing, work)

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 import anymq
+from anymq_nanomsg._nanomsg import lib
 from anymq_nanomsg.backend import NanomsgBackend
 from tests.support import LIMIT, Sockets, descriptors, eventually, finish_program, start_program
 
@@ -189,13 +190,42 @@ def test_protocols_that_drop_cannot_tell(nanomsg: NanomsgBackend, protocol: str)
         assert socket.drained() == UNKNOWN
 
 
-def test_inproc_cannot_tell(nanomsg: NanomsgBackend) -> None:
-    """A message waits in the peer's queue, and is lost with the sender."""
+def test_inproc_is_drained_when_it_was_received(nanomsg: NanomsgBackend) -> None:
+    """A message waits in the peer's queue, and would be lost with the sender."""
     with Bare(nanomsg, "push") as push, Bare(nanomsg, "pull") as pull:
-        connect(push, pull, "inproc://nanomsg-cannot-tell")
-        push.c.inproc = 1
-        push.send(b"x")
-        assert eventually(push.drained) == UNKNOWN
+        connect(push, pull, "inproc://nanomsg-drained")
+        for socket in (push, pull):
+            lib.anymq_nn_note(socket.c, lib.ANYMQ_NN_INPROC, b"nanomsg-drained")
+        for _ in range(100):
+            push.send(b"x" * 10_000)
+            assert push.drained() == 0
+            assert pull.recv()[1] == b"x" * 10_000
+            assert push.drained() == 1
+
+
+def test_an_inproc_peer_that_does_not_read_is_not_waited_for(made: Sockets) -> None:
+    push, pull = made.pair("push", "pull", "inproc", a={"linger": 1000.0})
+    push.send(b"x")
+    assert push.flush(1000.0) is False
+    push.close()
+    eventually(lambda: pull.peers == 0)
+
+
+@pytest.mark.parametrize("protocol", ["push", "pub", "bus"])
+def test_closing_over_inproc_waits_for_readers(made: Sockets, protocol: str) -> None:
+    """Each message takes its reader a while; as long as it reads, the close waits."""
+    peer = {"push": "pull", "pub": "sub", "bus": "bus"}[protocol]
+    sender, receiver = made.pair(protocol, peer, "inproc", a={"linger": LIMIT})
+    for _ in range(10):
+        sender.send(b"x" * 1000)
+    closer = threading.Thread(target=sender.close)
+    closer.start()
+    got = []
+    for _ in range(10):
+        got.append(len(receiver.recv()))
+        threading.Event().wait(0.02)
+    closer.join(LIMIT)
+    assert got == [1000] * 10
 
 
 def test_a_reply_proves_the_request(nanomsg: NanomsgBackend) -> None:

@@ -1,0 +1,86 @@
+/* Whether what was sent over inproc has been received.
+ *
+ * Over inproc a message waits in the queue of the peer, which drops it when the sender is closed.
+ * But the peer is in this process: it has nothing left when its NN_RCVFD is not readable. nanomsg
+ * queues a message for the peer, and makes its descriptor readable, before nn_sendmsg returns; what
+ * does not fit follows as soon as the peer receives, so that the descriptor stays readable.
+ */
+#include <poll.h>
+#include <string.h>
+
+#include "nanomsg.h"
+
+/* A peer that has received nothing for so long is not waited for. */
+#define PATIENCE_NS INT64_C(100000000)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static anymq_nn_socket *first;
+
+void anymq_nn_inproc_add(anymq_nn_socket *s, anymq_nn_name *name)
+{
+    pthread_mutex_lock(&lock);
+    if (s->names == NULL) {
+        s->next_inproc = first;
+        first = s;
+    }
+    name->next = s->names;
+    s->names = name;
+    pthread_mutex_unlock(&lock);
+}
+
+void anymq_nn_inproc_remove(anymq_nn_socket *s)
+{
+    pthread_mutex_lock(&lock);
+    for (anymq_nn_socket **link = &first; *link != NULL; link = &(*link)->next_inproc) {
+        if (*link == s) {
+            *link = s->next_inproc;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static bool share_a_name(const anymq_nn_socket *a, const anymq_nn_socket *b)
+{
+    if (a->lib->dl != b->lib->dl)
+        return false; /* inproc does not cross libraries */
+    for (const anymq_nn_name *m = a->names; m != NULL; m = m->next)
+        for (const anymq_nn_name *n = b->names; n != NULL; n = n->next)
+            if (strcmp(m->text, n->text) == 0)
+                return true;
+    return false;
+}
+
+static bool readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* 1: every possible peer has received all that it was sent. 0: not yet, but they are at it.
+ * ANYMQ_UNKNOWN: nobody receives, or no peer is known. */
+int anymq_nn_inproc_taken(anymq_nn_socket *s)
+{
+    int peers = 0, waiting = 0;
+    uint64_t taken = 0;
+    int64_t now = anymq_nn_now_ns();
+    pthread_mutex_lock(&lock);
+    for (const anymq_nn_socket *p = first; p != NULL; p = p->next_inproc) {
+        if (p == s || p->recv_fd < 0 || !share_a_name(s, p))
+            continue;
+        peers++;
+        waiting += readable(p->recv_fd);
+        taken += anymq_nn_statistic(p, p->lib->k.k_NN_STAT_MESSAGES_RECEIVED);
+    }
+    if (taken != s->taken || s->taken_ns == 0) {
+        s->taken = taken;
+        s->taken_ns = now;
+    }
+    bool at_it = now - s->taken_ns < PATIENCE_NS;
+    pthread_mutex_unlock(&lock);
+    if (peers == 0)
+        return ANYMQ_UNKNOWN;
+    if (waiting == 0)
+        return 1;
+    return at_it ? 0 : ANYMQ_UNKNOWN;
+}
