@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import socket as socket_of_python
 import subprocess
 import sys
 import tempfile
@@ -200,6 +201,15 @@ class Sockets:
         if transport == "ws":
             return "ws://127.0.0.1:0/anymq"
         return f"{transport}://127.0.0.1:0"
+
+    def unused(self, transport: str = "tcp") -> str:
+        """An address at which nobody listens, to be dialled before somebody does."""
+        url = self.url(transport)
+        if ":0" not in url:
+            return url
+        with socket_of_python.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return url.replace(":0", f":{probe.getsockname()[1]}")
 
     def pair(
         self,

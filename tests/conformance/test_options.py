@@ -58,6 +58,7 @@ HOLDERS = {
     "dealer": ("routing_id", "immediate"),
     "push": ("send_priority", "immediate"),
     "pull": ("recv_priority", "conflate"),
+    "rep": ("max_hops",),
     "pair1": ("polyamorous",),
 }
 """Protocols whose sockets have options that a PAIR has not."""

@@ -142,19 +142,6 @@ def test_pair_talks_to_one_peer_only(sockets: Sockets) -> None:
 
 
 @pytest.mark.requires("protocol.pair")
-@pytest.mark.differs("D3")
-def test_pair_lets_nobody_send_to_one_that_has_a_peer(sockets: Sockets) -> None:
-    """A third socket waits; it does not send to nowhere."""
-    first = sockets.open("pair")
-    url = first.listen(sockets.url()).url
-    sockets.connected(first, sockets.open("pair", dial=url))
-    third = sockets.open("pair", dial=url)
-    for _ in range(20):
-        with pytest.raises(anymq.Timeout):
-            third.send(b"third", timeout=0.02)
-
-
-@pytest.mark.requires("protocol.pair")
 def test_pair_takes_a_new_peer_when_the_first_leaves(sockets: Sockets) -> None:
     first, second = sockets.pair("pair", "pair")
     url = second.listen(sockets.url()).url

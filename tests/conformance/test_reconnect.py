@@ -14,12 +14,6 @@ from ..support import LIMIT, Sockets, eventually
 FAST = {"reconnect_min": 0.02}
 
 
-def free_url(sockets: Sockets, transport: str) -> str:
-    """An address at which nobody listens just now."""
-    with anymq.Socket("pull", backend=sockets.backend) as socket:
-        return socket.listen(sockets.url(transport)).url
-
-
 def listening(sockets: Sockets, protocol: str, url: str) -> anymq.Socket:
     """A socket that listens at `url` as soon as that is free."""
     socket = sockets.open(protocol)
@@ -37,7 +31,7 @@ def listening(sockets: Sockets, protocol: str, url: str) -> anymq.Socket:
 
 @pytest.mark.transports("tcp", "ipc", "ws", "abstract")
 def test_dial_before_listen(sockets: Sockets, transport: str) -> None:
-    url = free_url(sockets, transport)
+    url = sockets.unused(transport)
     push = sockets.open("push", **FAST)
     push.dial(url)
     assert push.peers == 0
@@ -109,7 +103,7 @@ def test_subscriptions_reach_a_publisher_that_restarted(sockets: Sockets) -> Non
 @pytest.mark.transports("tcp", "ipc", "ws")
 def test_dial_and_wait_times_out(sockets: Sockets, transport: str) -> None:
     """The time-out ends the wait; what it leaves is a socket that works."""
-    url = free_url(sockets, transport)
+    url = sockets.unused(transport)
     push = sockets.open("push", **FAST)
     begin = time.monotonic()
     with pytest.raises(anymq.Timeout, match=url.replace("*", r"\*")):
@@ -123,7 +117,7 @@ def test_dial_and_wait_times_out(sockets: Sockets, transport: str) -> None:
 
 @pytest.mark.transports("tcp")
 def test_dial_and_wait_for_a_listener_to_come(sockets: Sockets, transport: str) -> None:
-    url = free_url(sockets, transport)
+    url = sockets.unused(transport)
     push = sockets.open("push", **FAST)
     dialers: list[anymq.Dialer] = []
     thread = threading.Thread(
@@ -143,7 +137,7 @@ def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets, transport:
     push = sockets.open("push", **FAST)
     push.dial(sockets.open("pull").listen(sockets.url()).url, wait=True, timeout=LIMIT)
     with pytest.raises(anymq.Timeout):
-        push.dial(free_url(sockets, transport), wait=True, timeout=0.2)
+        push.dial(sockets.unused(transport), wait=True, timeout=0.2)
 
 
 def test_a_peer_that_speaks_another_protocol(sockets: Sockets) -> None:

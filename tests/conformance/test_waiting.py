@@ -54,19 +54,13 @@ def test_send_waits_for_a_peer(sockets: Sockets, pattern: Pattern) -> None:
 @WAITING
 def test_send_waits_for_a_peer_that_is_being_dialled(sockets: Sockets, pattern: Pattern) -> None:
     """An address where nobody listens yet does not count as a peer."""
-    url = free_url(sockets)
+    url = sockets.unused()
     sender = sockets.open(pattern.sender, dial=url)
     with pytest.raises(anymq.Timeout):
         sender.send(b"lost", timeout=0.1)
     receiver = sockets.open(pattern.receiver, listen=url)
     sender.send(b"first")
     assert receiver.recv() == b"first"
-
-
-def free_url(sockets: Sockets) -> str:
-    """An address at which nobody listens just now."""
-    with anymq.Socket("pull", backend=sockets.backend) as socket:
-        return socket.listen(sockets.url()).url
 
 
 @WAITING
@@ -89,7 +83,7 @@ def test_a_peer_that_connects_wakes_a_blocked_send(sockets: Sockets, pattern: Pa
 
 @pytest.mark.requires("protocol.push", "protocol.pull", "option.immediate")
 def test_queueing_before_the_connection_is_up_is_an_option(sockets: Sockets) -> None:
-    url = free_url(sockets)
+    url = sockets.unused()
     push = sockets.open("push", immediate=False, dial=url)
     push.send(b"early", timeout=0)
     assert sockets.open("pull", listen=url).recv() == b"early"
