@@ -7,8 +7,6 @@
  * another not, and the other protocols are always writable (they drop what does not fit): then
  * nobody can tell. Over inproc nothing leaves, see inproc.c.
  */
-#include <poll.h>
-
 #include "nanomsg.h"
 
 /* Before the first message since all was known to have left: remember the state to compare with. */
@@ -27,12 +25,6 @@ void anymq_nn_after_send(anymq_nn_socket *s)
     __atomic_add_fetch(&s->sent, 1, __ATOMIC_RELEASE);
 }
 
-static bool writable(const anymq_nn_socket *s)
-{
-    struct pollfd p = {s->send_fd, POLLIN, 0};
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
-}
-
 int anymq_nn_drained(void *sock)
 {
     anymq_nn_socket *s = sock;
@@ -49,7 +41,7 @@ int anymq_nn_drained(void *sock)
     if (!s->tells_writable)
         return ANYMQ_UNKNOWN;
     int64_t peers = anymq_nn_connected(s);
-    bool is_writable = writable(s);
+    bool is_writable = anymq_nn_readable(s->send_fd);
     bool steady = anymq_nn_ended(s) == __atomic_load_n(&s->ended, __ATOMIC_ACQUIRE) &&
                   anymq_nn_connected(s) == peers;
     if (!is_writable && peers > 0)

@@ -133,7 +133,7 @@ def _capabilities(library: Library) -> dict[str, Support]:
         ),
         "statistics": native("symbol nn_get_statistic"),
         "flush": emulated(
-            "told for PUSH and PAIR with one peer, REQ with its reply, and over inproc; else unknown",
+            "told for PUSH and PAIR with one peer, for REQ by its reply, and over inproc",
             "NN_SNDFD",
         ),
         "bound_port": emulated(

@@ -5,7 +5,6 @@
  * queues a message for the peer, and makes its descriptor readable, before nn_sendmsg returns; what
  * does not fit follows as soon as the peer receives, so that the descriptor stays readable.
  */
-#include <poll.h>
 #include <string.h>
 
 #include "nanomsg.h"
@@ -51,12 +50,6 @@ static bool share_a_name(const anymq_nn_socket *a, const anymq_nn_socket *b)
     return false;
 }
 
-static bool readable(int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-    return poll(&p, 1, 0) == 1;
-}
-
 /* 1: every possible peer has received all that it was sent. 0: not yet, but they are at it.
  * ANYMQ_UNKNOWN: nobody receives, or no peer is known. */
 int anymq_nn_inproc_taken(anymq_nn_socket *s)
@@ -69,7 +62,7 @@ int anymq_nn_inproc_taken(anymq_nn_socket *s)
         if (p == s || p->recv_fd < 0 || !share_a_name(s, p))
             continue;
         peers++;
-        waiting += readable(p->recv_fd);
+        waiting += anymq_nn_readable(p->recv_fd);
         taken += anymq_nn_statistic(p, p->lib->k.k_NN_STAT_MESSAGES_RECEIVED);
     }
     if (taken != s->taken || s->taken_ns == 0) {

@@ -115,6 +115,8 @@ int anymq_nn_try_send(void *sock, anymq_msg *m)
             return error;
     }
     anymq_nn_after_send(s);
+    if (s->answers)
+        __atomic_store_n(&s->owes_answer, 0, __ATOMIC_RELEASE);
     if (word_ptr(m, CONTROL) != NULL)
         lib->nn_freemsg(word_ptr(m, CONTROL));
     memset(m, 0, sizeof(*m));
@@ -144,6 +146,9 @@ int anymq_nn_try_recv(void *sock, anymq_msg *m)
         hdr.msg_control = &control;
         hdr.msg_controllen = ANYMQ_NN_MSG;
     }
+    if (s->answers && __atomic_load_n(&s->owes_answer, __ATOMIC_ACQUIRE) &&
+        !anymq_nn_readable(s->recv_fd))
+        return ANYMQ_AGAIN;
     uint64_t sent = s->waits_for_peer ? __atomic_load_n(&s->sent, __ATOMIC_ACQUIRE) : 0;
     int size;
     while ((size = lib->nn_recvmsg(s->s, &hdr, lib->k.k_NN_DONTWAIT)) < 0 && body == NULL) {
@@ -153,6 +158,8 @@ int anymq_nn_try_recv(void *sock, anymq_msg *m)
         if (error != lib->k.k_EINTR)
             return error;
     }
+    if (s->answers)
+        __atomic_store_n(&s->owes_answer, 1, __ATOMIC_RELEASE);
     /* A reply proves that the request has left. */
     if (s->waits_for_peer)
         __atomic_store_n(&s->clean, sent, __ATOMIC_RELEASE);

@@ -67,7 +67,7 @@ struct nn_symbol_properties {
 /* Constants that the C side needs, by their names in nn_symbol. */
 #define ANYMQ_NN_CONSTANTS(X)                                                               \
     X(AF_SP) X(AF_SP_RAW) X(NN_SOL_SOCKET) X(NN_SNDFD) X(NN_RCVFD) X(NN_DONTWAIT)           \
-    X(NN_PAIR) X(NN_PUSH) X(NN_REQ)                                                         \
+    X(NN_PAIR) X(NN_PUSH) X(NN_REQ) X(NN_REP) X(NN_RESPONDENT)                                                         \
     X(EAGAIN) X(EINTR) X(EINVAL) X(EMSGSIZE) X(ENOMEM)                                      \
     X(NN_STAT_ESTABLISHED_CONNECTIONS) X(NN_STAT_ACCEPTED_CONNECTIONS)                      \
     X(NN_STAT_DROPPED_CONNECTIONS) X(NN_STAT_BROKEN_CONNECTIONS)                            \
@@ -114,6 +114,9 @@ typedef struct anymq_nn_socket {
     bool raw;
     bool waits_for_peer; /* REQ: the library takes a request without any peer, anymq does not */
     bool tells_writable; /* NN_SNDFD means: the former message is out of the process */
+    bool answers;        /* REP, RESPONDENT: the library forgets what it is to answer when it is asked
+                            for the next, though there is none */
+    int owes_answer;     /* the same: received and not yet answered */
     int send_fd, recv_fd;
     uint64_t sent;      /* messages that the library took */
     uint64_t clean;     /* how many of them are known to have left */
@@ -135,6 +138,7 @@ int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t erro
 anymq_nn_socket *anymq_nn_socket_new(const anymq_nn_lib *lib, int protocol, int raw, int *error);
 int anymq_nn_socket_close(void *sock, int64_t linger_ms);
 int anymq_nn_wait_fd(void *sock, int direction);
+bool anymq_nn_readable(int fd); /* also for NN_SNDFD, which is readable when one may send */
 
 /* message.c */
 int anymq_nn_msg_init(void *sock, anymq_msg *m, const void *header, size_t header_size,

@@ -1,4 +1,5 @@
 /* A socket from opening to closing, and the descriptors to wait on. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +34,20 @@ anymq_nn_socket *anymq_nn_socket_new(const anymq_nn_lib *lib, int protocol, int 
     }
     bool req = protocol == lib->k.k_NN_REQ;
     s->waits_for_peer = req && !raw;
+    s->answers =
+        !raw && (protocol == lib->k.k_NN_REP || protocol == lib->k.k_NN_RESPONDENT);
     s->tells_writable =
         protocol == lib->k.k_NN_PUSH || protocol == lib->k.k_NN_PAIR || (req && raw);
     s->send_fd = event_fd(s, lib->k.k_NN_SNDFD);
     s->recv_fd = event_fd(s, lib->k.k_NN_RCVFD);
     pthread_mutex_init(&s->lock, NULL);
     return s;
+}
+
+bool anymq_nn_readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
 }
 
 int anymq_nn_wait_fd(void *sock, int direction)

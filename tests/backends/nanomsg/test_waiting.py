@@ -73,6 +73,22 @@ def test_receiving_without_a_request_is_a_state_error(nanomsg: NanomsgBackend) -
             assert nanomsg.errors[result] == "EFSM"
 
 
+@pytest.mark.parametrize(("asker", "answerer"), [("req", "rep"), ("surveyor", "respondent")])
+def test_asking_for_the_next_question_keeps_the_last(
+    made: Sockets, asker: str, answerer: str
+) -> None:
+    """While there is no next one. The library would forget whom to answer."""
+    ask, answer = made.pair(asker, answerer)
+    ask.send(b"question")
+    assert answer.recv_many() == [b"question"]
+    with pytest.raises(anymq.WouldBlock):
+        answer.recv(timeout=0)
+    answer.send(b"answer")
+    assert ask.recv() == b"answer"
+    with pytest.raises(anymq.StateError):
+        answer.send(b"another")
+
+
 def test_the_end_of_a_survey(made: Sockets) -> None:
     """First a time-out, which the library raises in time; then there is no survey any more."""
     surveyor = made.open("surveyor", survey_time=0.05)
