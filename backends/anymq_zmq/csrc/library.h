@@ -13,6 +13,7 @@
 
 enum {
     AZMQ_PAIR = 0,
+    AZMQ_STREAM = 11,
     AZMQ_SERVER = 12,
     AZMQ_PEER = 19,
     AZMQ_CHANNEL = 20,

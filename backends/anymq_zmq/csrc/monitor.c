@@ -33,6 +33,12 @@ enum {
 
 #define HANDSHAKE_EVENTS_SINCE 40300
 
+/* Whether handshakes are told of; STREAM has none. Elsewhere a connection is a peer at once. */
+static int shakes_hands(const azmq_sock *s)
+{
+    return s->lib->number_version >= HANDSHAKE_EVENTS_SINCE && s->type != AZMQ_STREAM;
+}
+
 /* The port of "tcp://host:port" or "ws://host:port/path", or 0. */
 static int port_of(const char *address)
 {
@@ -107,7 +113,7 @@ static void appeared(azmq_sock *s, int event, int fd, const char *address)
         peer_of(fd, address, c->peer, sizeof c->peer);
     else
         snprintf(c->peer, sizeof c->peer, "%s", e->given);
-    if (s->lib->number_version < HANDSHAKE_EVENTS_SINCE)
+    if (!shakes_hands(s))
         azmq_ready(s, c, event);
 }
 
@@ -339,7 +345,7 @@ int azmq_monitor_start(azmq_sock *s)
     char url[64];
     snprintf(url, sizeof url, "inproc://anymq.monitor.%u", ++lib->next_monitor);
     int mask = CONNECTED | RETRIED | ACCEPTED | ACCEPT_FAILED | CLOSED | DISCONNECTED;
-    if (lib->number_version >= HANDSHAKE_EVENTS_SINCE)
+    if (shakes_hands(s))
         mask |= HANDSHAKE_SUCCEEDED | HANDSHAKE_FAILED;
     int none = 0;
     size_t size = sizeof s->monitor_fd;

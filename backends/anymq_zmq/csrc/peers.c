@@ -72,11 +72,27 @@ azmq_endpoint *azmq_find_endpoint(azmq_sock *s, uint32_t number)
     return NULL;
 }
 
+/* Another endpoint with the same address, or NULL. To libzmq the two are one. */
+azmq_endpoint *azmq_find_twin(azmq_sock *s, const azmq_endpoint *of)
+{
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        azmq_endpoint *e = &s->endpoints[i];
+        if (e->number != of->number && e->listening == of->listening
+            && strcmp(e->actual, of->actual) == 0)
+            return e;
+    }
+    return NULL;
+}
+
 void azmq_drop_endpoint(azmq_sock *s, uint32_t number, int keep_connections)
 {
     azmq_endpoint *e = azmq_find_endpoint(s, number);
     if (e == NULL)
         return;
+    azmq_endpoint *twin = azmq_find_twin(s, e);
+    for (size_t i = 0; i < s->connection_count && twin != NULL; i++)
+        if (s->connections[i].endpoint == number)
+            s->connections[i].endpoint = twin->number;
     *e = s->endpoints[--s->endpoint_count];
     /* libzmq ends the connections of an endpoint that is closed without telling its monitor */
     for (size_t i = s->connection_count; i-- > 0 && !keep_connections;)
@@ -174,12 +190,17 @@ void azmq_free_peers(azmq_sock *s)
         close(s->news_fd);
 }
 
-static int count_peers(const azmq_sock *s, uint32_t endpoint)
+static int count_peers(azmq_sock *s, uint32_t endpoint)
 {
+    const azmq_endpoint *e = azmq_find_endpoint(s, endpoint);
+    const azmq_endpoint *twin = e != NULL ? azmq_find_twin(s, e) : NULL;
     int count = 0;
-    for (size_t i = 0; i < s->connection_count; i++)
-        count += s->connections[i].ready
-                 && (endpoint == 0 || s->connections[i].endpoint == endpoint);
+    for (size_t i = 0; i < s->connection_count; i++) {
+        const azmq_connection *c = &s->connections[i];
+        count += c->ready
+                 && (endpoint == 0 || c->endpoint == endpoint
+                     || (twin != NULL && c->endpoint == twin->number));
+    }
     /* these have one peer; whoever else connects is left waiting, connected but unheard */
     if (count > 1 && (s->type == AZMQ_PAIR || s->type == AZMQ_CHANNEL))
         count = 1;

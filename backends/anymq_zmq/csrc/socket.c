@@ -331,7 +331,7 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
 {
     azmq_lib *lib = s->lib;
     char url[AZMQ_URL_SIZE], given[AZMQ_URL_SIZE];
-    int error = 0, listening = 0, inproc = 0, others = 0, connected = 0;
+    int error = 0, listening = 0, inproc = 0, twin = 0, connected = 0;
     pthread_mutex_lock(&lib->lock);
     azmq_endpoint *endpoint = azmq_find_endpoint(s, number);
     if (endpoint != NULL) {
@@ -341,16 +341,12 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
         memcpy(given, endpoint->given, sizeof given);
         for (size_t i = 0; i < s->connection_count; i++)
             connected |= s->connections[i].endpoint == number && s->connections[i].link == 0;
-        for (size_t i = 0; i < s->endpoint_count; i++) {
-            const azmq_endpoint *e = &s->endpoints[i];
-            others += e->number != number && e->listening == listening
-                      && strcmp(listening ? e->actual : e->given, url) == 0;
-        }
+        twin = azmq_find_twin(s, endpoint) != NULL;
     }
     pthread_mutex_unlock(&lib->lock);
     if (endpoint == NULL)
         return 0;
-    if (others == 0) {
+    if (!twin) {
         int (*call)(void *, const char *) = listening ? lib->api.unbind : lib->api.disconnect;
         while ((error = call(s->native, url) == 0 ? 0 : s->get_errno()) == EINTR) {
         }
@@ -365,7 +361,7 @@ int azmq_close_endpoint(azmq_sock *s, uint32_t number)
     }
     pthread_mutex_lock(&lib->lock);
     azmq_monitor_drain(s);
-    if (inproc)
+    if (inproc && !twin)
         azmq_inproc_forget(s, number);
     azmq_drop_endpoint(s, number, listening && inproc);
     azmq_push_event(s, ANYMQ_EV_CLOSED, 0, 0, 0, url);

@@ -88,6 +88,7 @@ void azmq_fill_ops(anymq_ops *ops);
 /* peers.c: who is connected, and what happened; the caller holds lib->lock except where it says */
 azmq_endpoint *azmq_add_endpoint(azmq_sock *sock, int listening, const char *given);
 azmq_endpoint *azmq_find_endpoint(azmq_sock *sock, uint32_t number);
+azmq_endpoint *azmq_find_twin(azmq_sock *sock, const azmq_endpoint *of);
 void azmq_drop_endpoint(azmq_sock *sock, uint32_t number, int keep_connections);
 azmq_connection *azmq_add_connection(azmq_sock *sock, uint32_t endpoint);
 void azmq_drop_connection(azmq_sock *sock, size_t index, int native);
