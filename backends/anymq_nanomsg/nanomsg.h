@@ -75,6 +75,7 @@ struct nn_symbol_properties {
 
 /* One opened library. It stays loaded for the life of the process: its threads run its code. */
 typedef struct anymq_nn_lib {
+    struct anymq_nn_lib *next;
     void *dl;
 #define ANYMQ_NN_FIELD(name, result, parameters) result(*name) parameters;
     ANYMQ_NN_FUNCTIONS(ANYMQ_NN_FIELD)

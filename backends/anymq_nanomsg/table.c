@@ -50,11 +50,29 @@ static bool find_constant(const anymq_nn_lib *lib, const char *name, int *value)
     }
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static anymq_nn_lib *opened;
+
+static anymq_nn_lib *find_opened(void *dl)
+{
+    pthread_mutex_lock(&lock);
+    anymq_nn_lib *lib = opened;
+    while (lib != NULL && lib->dl != dl)
+        lib = lib->next;
+    pthread_mutex_unlock(&lock);
+    return lib;
+}
+
 int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t error_size)
 {
     void *dl = anymq_dl_open(name, error, error_size);
     if (dl == NULL)
         return -1;
+    *out = find_opened(dl);
+    if (*out != NULL) {
+        dlclose(dl); /* it is counted once */
+        return 0;
+    }
     void *identity = anymq_dl_symbol(dl, "nn_symbol_info");
     if (anymq_dl_symbol(dl, "nng_version") != NULL || identity == NULL)
         return refuse(dl, error, error_size, "nn_symbol_info");
@@ -84,6 +102,10 @@ int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t erro
     ANYMQ_NN_CONSTANTS(ANYMQ_NN_RESOLVE)
 #undef ANYMQ_NN_RESOLVE
     anymq_dl_path(identity, lib->path, sizeof(lib->path));
+    pthread_mutex_lock(&lock);
+    lib->next = opened;
+    opened = lib;
+    pthread_mutex_unlock(&lock);
     *out = lib;
     return 0;
 }

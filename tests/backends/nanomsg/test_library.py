@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes.util
 import errno
+import shutil
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ import anymq
 from anymq.features import known_features
 from anymq_nanomsg import provider
 from anymq_nanomsg.backend import NanomsgBackend
-from tests.support import BACKENDS, mapped
+from tests.support import BACKENDS, LIMIT, mapped
 
 
 def test_importing_the_package_loads_nothing() -> None:
@@ -137,3 +139,25 @@ def test_a_text_file_is_refused() -> None:
 def test_what_does_not_exist_is_refused() -> None:
     assert "no-such-library.so" in refused("no-such-library.so")
     assert "null" in refused("lib\0nanomsg.so")
+
+
+def test_a_file_opened_again_is_the_same(nanomsg: NanomsgBackend) -> None:
+    again = NanomsgBackend(nanomsg.library.path, "argument")
+    assert again.native.functions == nanomsg.native.functions
+
+
+def test_a_second_copy_is_another_library(nanomsg: NanomsgBackend, tmp_path: Path) -> None:
+    """Neither sees the other's inproc names."""
+    path = str(shutil.copy(nanomsg.library.path, tmp_path / "libnanomsg-copy.so"))
+    other = NanomsgBackend(path, "argument")
+    assert other.library.path == path
+    assert other.native.functions != nanomsg.native.functions
+    url = "inproc://nanomsg-two-copies"
+    with (
+        anymq.Socket("pull", backend=nanomsg, listen=url) as one,
+        anymq.Socket("pull", backend=other, listen=url) as two,
+        anymq.Socket("push", backend=other, dial=url) as push,
+    ):
+        push.send(b"x", timeout=LIMIT)
+        assert two.recv(timeout=LIMIT) == b"x"
+        assert one.peers == 0
