@@ -28,6 +28,9 @@ PROTOCOLS = (
 SENDERS = ("pub", "push", "req", "surveyor")
 """Protocols that are nothing without something to send."""
 
+LAST_WORD = ("pub", "push", "rep", "respondent", "pair", "pair1", "bus")
+"""Protocols in which the last word may be ours."""
+
 EPILOG = """\
 what it does, by protocol:
   push pub             send --data or --file; once, or every --interval
@@ -82,6 +85,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--send-timeout", metavar="S", type=_seconds, help="give up sending after S s"
     )
     send.add_argument("--no-wait", action="store_true", help="do not wait for the first peer")
+    send.add_argument(
+        "--stay",
+        metavar="S",
+        type=_seconds,
+        default=0.1,
+        help="after the last message stay S s while peers are there, since some forget what they "
+        "have not read when the connection ends; default: 0.1",
+    )
     receive = parser.add_argument_group("receiving")
     receive.add_argument(
         "--format", choices=tuple(FORMATS), default="quoted", help="default: quoted"
@@ -128,7 +139,11 @@ def run(options: argparse.Namespace) -> int:
             socket.dial(url)
             if options.verbose:
                 _tell(f"dialling {url}")
-        return _Cat(socket, options, data).run()
+        cat = _Cat(socket, options, data)
+        status = cat.run()
+        if options.protocol in LAST_WORD:
+            cat.stay()
+        return status
 
 
 def _open(options: argparse.Namespace) -> Socket:
@@ -195,6 +210,19 @@ class _Cat:
         if self.options.delay:
             time.sleep(self.options.delay)
 
+    def stay(self) -> None:
+        """Leave the peers time to read the last message before the connections end.
+
+        What still comes is read and dropped: with messages unread no library notices that a peer
+        has gone.
+        """
+        end = time.monotonic() + self.options.stay
+        while self.socket.peers and time.monotonic() < end:
+            if self.socket.protocol.can_recv:
+                self.receive_until(time.monotonic() + 0.01, show=False)
+            else:
+                time.sleep(0.01)
+
     def sends(self) -> int | None:
         """How many messages to send, None for no end."""
         if self.count is None and self.options.interval is None:
@@ -254,12 +282,14 @@ class _Cat:
                 return 0
             raise
 
-    def receive_until(self, end: float) -> None:
-        while True:
+    def receive_until(self, end: float, *, show: bool = True) -> None:
+        while (left := end - time.monotonic()) > 0:
             try:
-                self.show(self.next(timeout=max(0.0, end - time.monotonic())))
+                message = self.next(timeout=left)
             except Timeout:
                 return
+            if show:
+                self.show(message)
 
     def next(self, **timeout: float) -> bytes:
         """The next message; the parts of a multipart one are put together."""
