@@ -6,12 +6,13 @@ addresses themselves, and `[::]` accepts IPv4 and IPv6.
 
 from __future__ import annotations
 
+import errno
 import socket
 from dataclasses import replace
 
 from anymq.url import Address
 
-__all__ = ["COUNTED", "HOST_SCHEMES", "free_port", "native_url", "wildcards"]
+__all__ = ["COUNTED", "HOST_SCHEMES", "free_port", "has_listener", "native_url", "wildcards"]
 
 HOST_SCHEMES = frozenset({"tcp", "tls+tcp", "ws", "wss"})
 COUNTED = frozenset({"tcp", "tls+tcp", "ipc", "abstract"})
@@ -31,6 +32,19 @@ def native_url(address: Address) -> str:
     if address.scheme == "abstract":
         return f"abstract://{address.path.replace('%', '%25')}"
     return str(address)
+
+
+def has_listener(path: str) -> bool:
+    """Whether somebody listens at a path, found out without disturbing them.
+
+    To learn that, nng 1.x connects and hangs up, whereupon a listener that is nng's too may never
+    accept again. A datagram socket cannot connect to a listener, but is told that there is one.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            return probe.connect_ex(path) == errno.EPROTOTYPE
+        except OSError:  # too long, or not a name at all: nng has its own words for that
+            return False
 
 
 def free_port(host: str) -> int:

@@ -13,7 +13,7 @@ from anymq.errors import AddressInUse, AddressInvalid, AnymqError, OptionError
 from anymq.protocols import Protocol
 
 from ._nng import ffi, lib
-from .addresses import COUNTED, HOST_SCHEMES, free_port, native_url, wildcards
+from .addresses import COUNTED, HOST_SCHEMES, free_port, has_listener, native_url, wildcards
 from .counters import normalise
 from .errors import NUMBERS
 from .options import (
@@ -125,6 +125,8 @@ class NngSocket(NativeSocket):
         doing = f"cannot listen at {address}"
         number = ffi.new("uint32_t *")
         with self.handle:
+            if bound.scheme == "ipc" and has_listener(bound.path):
+                self._check(NUMBERS["NNG_EADDRINUSE"], doing)
             self._check(
                 lib.anymq_nng_listener_create(self._c, url.encode(), number), doing, AddressInvalid
             )
