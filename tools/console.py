@@ -37,15 +37,18 @@ def run(
     extra = " ".join(f"{key}={shlex.quote(value)}" for key, value in (env or {}).items())
     print(f"$ {extra + ' ' if extra else ''}{shown}", flush=True)
     started = time.monotonic()
-    done = subprocess.run(
-        words,
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            check=False,
+        )
+    except OSError as error:
+        raise Failure(f"cannot run {shown}: {error}") from None
     took = time.monotonic() - started
     if done.returncode != 0:
         if quiet:

@@ -133,15 +133,19 @@ def _may_install() -> bool:
 
 
 def _apt_update() -> None:
-    try:
-        run([*_sudo(), "apt-get", "-q", "update"])
-    except Failure as failure:  # an old list may still do; the installation tells
-        say(f"going on with the package list that is there: {failure}")
+    _apt("update")
 
 
 def _apt_install(packages: Sequence[str]) -> None:
-    command = ["apt-get", "-q", "-y", "--no-install-recommends", "install", *packages]
-    run([*_sudo(), "env", "DEBIAN_FRONTEND=noninteractive", *command])
+    _apt("-y", "--no-install-recommends", "install", *packages)
+
+
+def _apt(*arguments: str) -> None:
+    """Run apt-get. Whether it did any good is seen by whether what was missing is there."""
+    try:
+        run([*_sudo(), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *arguments])
+    except Failure as failure:
+        say(f"{failure}")
 
 
 def _choose(packages: Sequence[str]) -> str:
@@ -162,6 +166,8 @@ def _advice(missing: Sequence[Need]) -> str:
     for manager, command in OTHER_SYSTEMS.items():
         if shutil.which(manager) is not None:
             lines.append(f"install with: {command}")
+    if not any(line.startswith("install with") for line in lines):
+        lines.append("install them with the package manager of this system")
     if libraries:
         names = ", ".join(need.variable for need in libraries)
         lines.append(f"or name the files of your own builds in {names}")
