@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,9 @@ import pytest
 from anymq.abc import Backend
 from tests.interop.exchanges import COUNTERPART
 from tests.interop.processes import Program, foreign_url
-from tests.support import BACKENDS, LIMIT, missing
+from tests.support import BACKENDS, missing
+
+from .programs import Cat
 
 BODY = "from anymq"
 ANSWER = "from the other"
@@ -27,19 +28,6 @@ REPEAT = {"nngcat": "1", "nanocat": "0.1"}
 SENDS = ("push", "pub", "req", "surveyor", "pair", "pair1", "bus", "rep", "respondent")
 REPEATED = ("push", "pub", "surveyor", "pair", "pair1", "bus")
 """Protocols in which the foreign program says it again, lest it spoke to nobody."""
-
-
-class Cat(Program):
-    """`anymq cat`, errors among its output."""
-
-    def __init__(self, backend: Backend, protocol: str, *arguments: str) -> None:
-        command = [sys.executable, "-m", "anymq", "cat", protocol, "--backend", backend.name]
-        command += ["--library", backend.library.path, *arguments]
-        super().__init__(["sh", "-c", 'exec "$@" 2>&1', "sh", *command])
-
-    def status(self) -> int:
-        """How it ended by itself."""
-        return self._process.wait(LIMIT)
 
 
 @contextmanager
