@@ -38,7 +38,6 @@ class Reader:
 
 
 @pytest.mark.parametrize("protocol_name", ["push", "pair"])
-@pytest.mark.differs("D1")
 @pytest.mark.transports("tcp", "ipc", "inproc")
 def test_many_messages(sockets: Sockets, transport: str, protocol_name: str) -> None:
     """The peer reads while they are sent; the sender closes behind the last."""
@@ -51,7 +50,6 @@ def test_many_messages(sockets: Sockets, transport: str, protocol_name: str) -> 
     assert reader.finish() == [SIZE] * COUNT
 
 
-@pytest.mark.differs("D1")
 @pytest.mark.transports("tcp", "ipc", "inproc")
 @pytest.mark.requires("protocol.push", "protocol.pull")
 def test_one_large_message(sockets: Sockets, transport: str) -> None:
@@ -62,7 +60,6 @@ def test_one_large_message(sockets: Sockets, transport: str) -> None:
     assert reader.finish() == [LARGE]
 
 
-@pytest.mark.differs("D1")
 @pytest.mark.requires("protocol.push", "protocol.pull")
 def test_the_peer_reads_later(sockets: Sockets) -> None:
     """Messages that the peer's buffers can hold arrive, though it reads only after the close."""

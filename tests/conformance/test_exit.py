@@ -27,7 +27,6 @@ for i in range(300):
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.requires("protocol.push", "protocol.pull")
-@pytest.mark.differs("D1")
 def test_what_was_sent_arrives(sockets: Sockets, end: str) -> None:
     pull = sockets.open("pull")
     url = pull.listen(sockets.url()).url

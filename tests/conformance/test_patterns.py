@@ -85,10 +85,15 @@ def test_pull_gathers_from_many(sockets: Sockets, transport: str) -> None:
     url = pull.listen(sockets.url(transport)).url
     pushes = [sockets.open("push", dial=url) for _ in range(3)]
     sockets.connected(*pushes)
+    got: list[bytes] = []
+    reader = threading.Thread(
+        target=lambda: got.extend(pull.recv() for _ in range(30)), daemon=True
+    )
+    reader.start()
     for i, push in enumerate(pushes):
         for j in range(10):
             push.send(b"%d.%d" % (i, j))
-    got = [pull.recv() for _ in range(30)]
+    reader.join(LIMIT)
     assert sorted(got) == sorted(b"%d.%d" % (i, j) for i in range(3) for j in range(10))
 
 

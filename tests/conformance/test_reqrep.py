@@ -135,7 +135,7 @@ def test_a_replier_survives_a_client_that_leaves(sockets: Sockets) -> None:
     worker.join(LIMIT)
 
 
-@pytest.mark.differs("D3")
+@pytest.mark.differs("D4")
 def test_a_new_receive_on_the_replier_drops_the_old_request(sockets: Sockets) -> None:
     """The replier answers the request that it took last."""
     rep = sockets.open("rep")
