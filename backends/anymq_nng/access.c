@@ -43,7 +43,7 @@ int anymq_nng_listener_start(anymq_nng_socket *s, uint32_t id)
 
 int anymq_nng_listener_close(anymq_nng_socket *s, uint32_t id)
 {
-    anymq_nng_let_peers_in(s);
+    anymq_nng_let_peers_in(s, id | NNG_LISTENER_BIT);
     return s->library->fn.listener_close(HANDLE(id));
 }
 

@@ -124,6 +124,8 @@ static void added(anymq_nng_socket *s, nng_handle pipe, int native)
     peer_address(s, pipe, &address);
     pthread_mutex_lock(&pipes->lock);
     endpoint = find_endpoint(pipes, number);
+    if (endpoint != NULL)
+        endpoint->had_peer = 1;
     format_address(s, &address, endpoint, text, sizeof text);
     put_event(pipes, ANYMQ_EV_CONNECTED, native, pipe.id, text);
     for (int i = 0; i < NNG_EARLY_GONE; i++) {
@@ -149,8 +151,6 @@ static void added(anymq_nng_socket *s, nng_handle pipe, int native)
         .due = s->flags & NNG_TO_ALL ? atomic_load(&s->sent) : 0,
     };
 done:
-    if (number & NNG_LISTENER_BIT)
-        atomic_store(&pipes->accepted, 1);
     wake(pipes);
     pthread_mutex_unlock(&pipes->lock);
 }
@@ -299,6 +299,7 @@ int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, co
         nng_endpoint *endpoint = &pipes->endpoints[pipes->endpoint_count++];
         endpoint->number = number;
         endpoint->counted = counted;
+        endpoint->had_peer = 0;
         snprintf(endpoint->url, sizeof endpoint->url, "%s", url);
     }
     pthread_mutex_unlock(&pipes->lock);

@@ -126,18 +126,27 @@ static int try_recv(void *socket, anymq_msg *m)
     return rv == NNG_EAGAIN || rv == NNG_ETIMEDOUT ? ANYMQ_AGAIN : rv;
 }
 
-/* nng loses a descriptor when a listener closes just as a peer completes its handshake. A listener
- * that nobody has come through yet may have its first peer at the door: let it come in. */
-void anymq_nng_let_peers_in(anymq_nng_socket *s)
+static int awaits_first_peer(anymq_nng_socket *s, uint32_t listener)
 {
-    struct timespec moment = {0, 500000};
-    int wanted = 0;
+    int found = 0;
 
     pthread_mutex_lock(&s->pipes.lock);
-    for (size_t i = 0; i < s->pipes.endpoint_count; i++)
-        wanted |= (s->pipes.endpoints[i].number & NNG_LISTENER_BIT) != 0;
+    for (size_t i = 0; i < s->pipes.endpoint_count; i++) {
+        const nng_endpoint *endpoint = &s->pipes.endpoints[i];
+        if ((endpoint->number & NNG_LISTENER_BIT) && (listener == 0 || endpoint->number == listener))
+            found |= !endpoint->had_peer;
+    }
     pthread_mutex_unlock(&s->pipes.lock);
-    for (int round = 0; wanted && round < LET_IN_ROUNDS && !atomic_load(&s->pipes.accepted); round++)
+    return found;
+}
+
+/* nng loses a descriptor when a listener closes just as a peer completes its handshake. A listener
+ * that nobody has come through yet may have its first peer at the door: let it come in. */
+void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t listener)
+{
+    struct timespec moment = {0, 500000};
+
+    for (int round = 0; round < LET_IN_ROUNDS && awaits_first_peer(s, listener); round++)
         nanosleep(&moment, NULL);
 }
 
@@ -148,7 +157,7 @@ static int close_socket(void *socket, int64_t linger_ms)
     int rv;
 
     (void)linger_ms;
-    anymq_nng_let_peers_in(s);
+    anymq_nng_let_peers_in(s, 0);
     atomic_store(&s->pipes.closing, 1);
     rv = s->library->fn.close(s->id);
     anymq_nng_reply_free(s);

@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     uint32_t number;
     int counted;
+    int had_peer;
     char url[256];
 } nng_endpoint;
 #define NNG_LISTENER_BIT UINT32_C(0x80000000)
@@ -53,7 +54,6 @@ typedef struct {
     uint64_t perhaps_lost; /* how many went while something was under way */
     int blind;             /* one went whose count is not known */
     atomic_int closing;
-    atomic_int accepted; /* whether a listener has ever had a peer */
 } nng_pipes;
 
 typedef struct nng_wait {
@@ -95,7 +95,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
 /* Open the socket anew with another function; NNG_EBUSY once it has an endpoint. */
 int anymq_nng_reopen(anymq_nng_socket *socket, const char *opener, int flags);
 int anymq_nng_close(anymq_nng_socket *socket); /* for a socket that no handle owns */
-void anymq_nng_let_peers_in(anymq_nng_socket *s); /* before a listener is closed */
+void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t listener); /* before it is closed; 0: all */
 uint32_t anymq_nng_id(anymq_nng_socket *socket);
 void anymq_nng_fill_ops(anymq_ops *ops);
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message);
