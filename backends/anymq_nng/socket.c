@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LET_IN_ROUNDS = 8 };
+enum { LET_IN_ROUNDS = 8, HAND_OVER_MS = 100 };
 
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 {
@@ -85,12 +85,19 @@ void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
         atomic_store_explicit(&s->asker, m->peer, memory_order_relaxed);
 }
 
+/* A reply that nng cannot pass on at once is lost with the state that says whom it is for, so it
+ * must not be tried without patience: the peer's next request may arrive before nng has noted that
+ * the last reply has left. */
+#define REPLY_PATIENCE_MS 90
+
 static int try_send(void *socket, anymq_msg *m)
 {
     anymq_nng_socket *s = socket;
     int stateful = s->flags & NNG_IS_STATEFUL;
     int rv;
 
+    if (s->flags & NNG_TO_ASKER)
+        return anymq_nng_wait_send(s, m, REPLY_PATIENCE_MS);
     if (stateful) {
         pthread_mutex_lock(&s->lock);
         anymq_nng_reply_give_up(s);
@@ -106,7 +113,10 @@ static int try_send(void *socket, anymq_msg *m)
         memset(m, 0, sizeof *m);
         return ANYMQ_OK;
     }
-    return rv == NNG_EAGAIN || rv == NNG_ETIMEDOUT ? ANYMQ_AGAIN : rv;
+    if (rv != NNG_EAGAIN && rv != NNG_ETIMEDOUT)
+        return rv;
+    /* BUS waits for nobody, but hands a message to another of nng's threads. */
+    return s->flags & NNG_TO_ALL ? anymq_nng_wait_send(s, m, HAND_OVER_MS) : ANYMQ_AGAIN;
 }
 
 static int try_recv(void *socket, anymq_msg *m)
