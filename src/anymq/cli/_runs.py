@@ -27,6 +27,8 @@ __all__ = ["Result", "Run", "perform"]
 ATTEMPTS = 3
 """How often a run starts anew because somebody took a port between its choice and its use."""
 
+PROGRAM = ("-m", "anymq.cli.transfer")
+
 BUFFERED = 64
 """Messages that wait in a socket: bounds the memory that a slow receiver costs."""
 
@@ -52,7 +54,10 @@ class Run:
 
 @dataclass(slots=True)
 class Result:
-    """How a run went; `failure` is empty when every byte was verified."""
+    """How a run went; `failure` is empty when every byte was verified.
+
+    `kind` names the exception that a process reported, empty where none did.
+    """
 
     run: Run
     files: int = 0
@@ -87,7 +92,7 @@ def perform(
         directory.mkdir()
         try:
             config = directory / "anymq.toml"
-            config.write_text(_config(run, directory, backends))
+            config.write_text(configuration(run, directory, backends))
             result = _attempt(run, config, listing, time_limit, corrupt, on_bytes)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
@@ -96,7 +101,8 @@ def perform(
     return result
 
 
-def _config(run: Run, directory: Path, backends: Mapping[str, Backend]) -> str:
+def configuration(run: Run, directory: Path, backends: Mapping[str, Backend]) -> str:
+    """All in which one run differs from another."""
     content, answers = _urls(run.transport, directory)
     libraries = {name: backends[name].library.path for name in (run.sender, run.receiver)}
 
@@ -167,11 +173,20 @@ def _attempt(
         _follow(processes, lines, deadline, result, on_bytes)
         if not result.failure:
             _finish(processes, deadline, result)
-    if result.failure:
+    expected = json.loads(listing.read_bytes())
+    _compare(result, len(expected), sum(os.path.getsize(path) for _, path in expected))
+    if result.failure and not result.kind:
         if time.monotonic() >= deadline:
             result.failure = f"not done after {time_limit:g} s: {result.failure}"
         result.failure += _last_words(config.parent, roles)
     return result
+
+
+def _compare(result: Result, files: int, size: int) -> None:
+    if not result.failure and (result.files, result.bytes) != (files, size):
+        result.failure = (
+            f"{result.files} of {files} files and {result.bytes} of {size} bytes were verified"
+        )
 
 
 def _last_words(directory: Path, roles: Iterable[str]) -> str:
@@ -197,7 +212,7 @@ def _processes(
     try:
         for role, arguments in roles.items():
             process = subprocess.Popen(
-                [sys.executable, "-m", "anymq.cli.transfer", role, *arguments],
+                [sys.executable, *PROGRAM, role, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

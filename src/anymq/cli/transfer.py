@@ -156,12 +156,20 @@ def receive_tree(directory: Path) -> dict[str, Any]:
                 case "sum up":
                     summary = {**_verify(files), "seconds": seconds}
                     answer.send(json.dumps(summary).encode())
-                    with contextlib.suppress(Timeout):
-                        content.recv(timeout=IDLE)
+                    _await_goodbye(content)
                     return summary
                 case other:
                     raise TransferError(f"the sender asked for {other!r}, which is unknown")
             answer.send(reply)
+
+
+def _await_goodbye(content: anymq.Socket) -> None:
+    """Return once the sender has said that it is done, or is gone."""
+    end = time.monotonic() + IDLE
+    while time.monotonic() < end and content.peers:
+        with contextlib.suppress(Timeout):
+            content.recv(timeout=0.1)
+            return
 
 
 def _noted(directory: Path, name: str, size: int, sha256: str) -> File:
