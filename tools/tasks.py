@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -178,6 +179,8 @@ TASKS: dict[str, Callable[[], None]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=TASKS)
+    # A shell starts background jobs with Ctrl-C ignored; what is tested here must be able to hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         TASKS[parser.parse_args().task]()
     except Failure as failure:
