@@ -158,7 +158,7 @@ _ONLY_FOR: Mapping[str, tuple[Protocol, ...]] = {
     "prefer_new": (Protocol.SUB,),
 }
 _NOT_RAW = ("survey_time", "resend_interval")
-_SENDING = ("send_buffer", "send_buffer_bytes", "send_priority")
+_SENDING = ("send_buffer", "send_buffer_bytes", "send_priority", "immediate")
 _RECEIVING = ("recv_buffer", "recv_buffer_bytes", "recv_priority")
 
 
