@@ -36,6 +36,7 @@ class NanomsgProvider(Provider):
 
     name: ClassVar[str] = "nanomsg"
     wire: ClassVar[str] = "sp"
+    preference: ClassVar[int] = 20
     library_names = ("libnanomsg.so.6", "libnanomsg.so.5", "libnanomsg.so")
     install_hint = (
         "apt install libnanomsg5 (Debian, Ubuntu), dnf install nanomsg (Fedora), "
