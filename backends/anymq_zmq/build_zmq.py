@@ -56,6 +56,7 @@ int azmq_close_endpoint(azmq_sock *sock, uint32_t number);
 int azmq_setopt(azmq_sock *sock, int option, const void *value, size_t size);
 int azmq_getopt(azmq_sock *sock, int option, void *value, size_t *size);
 void azmq_get_counts(azmq_sock *sock, azmq_counts *counts);
+void azmq_set_gated(azmq_sock *sock, int gated);
 void azmq_discard(azmq_sock *sock);
 uintptr_t azmq_native(const azmq_sock *sock);
 """

@@ -156,7 +156,10 @@ _MAPPED = {
     "ipv6": ("ZMQ_IPV6", "chosen for each address: numbers of IPv4 and localhost stay IPv4"),
     "routing_id": ("ZMQ_ROUTING_ID", "req, rep, dealer and router; set it before listen and dial"),
     "conflate": ("ZMQ_CONFLATE", "push, pull, pub, sub and dealer; set it before listen and dial"),
-    "immediate": ("ZMQ_IMMEDIATE", "set it before dial"),
+    "immediate": (
+        "ZMQ_IMMEDIATE",
+        "push and pub: set it before dial; req, dealer and pair: by the socket's monitor",
+    ),
 }
 
 _ABSENT_OPTIONS = {

@@ -60,9 +60,22 @@ PORTABLE = {
 }
 
 
+IMMEDIATE = frozenset(map(Protocol, ("push", "pub", "xpub", "scatter", "radio")))
+"""Sockets that ZMQ_IMMEDIATE suits. Those that receive messages are not among them: it would make
+libzmq drop what they have not read yet when the peer leaves."""
+
+GATED = frozenset(map(Protocol, ("push", "scatter", "req", "dealer", "pair", "channel", "client")))
+"""Sockets whose sending the adapter itself holds back until there is a peer."""
+
+
 def mapping_for(protocol: Protocol) -> dict[str, str]:
     """Portable option to libzmq's, for the options that make sense on such a socket."""
     names = {name: portable.option for name, portable in PORTABLE.items()}
+    if protocol not in IMMEDIATE:
+        if protocol in GATED:
+            names["immediate"] = "peers that the socket's monitor knows"
+        else:
+            del names["immediate"]
     if protocol not in _CONFLATING:
         del names["conflate"]
     if protocol not in _ROUTED:

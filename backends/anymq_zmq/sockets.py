@@ -36,6 +36,7 @@ class ZmqSocket(NativeSocket):
         self.protocol = protocol
         self.raw = False
         self._ipv6 = True
+        self._immediate = True
         self._mapping = options.mapping_for(protocol)
         result = ffi.new("azmq_sock **")
         backend.check(
@@ -62,10 +63,16 @@ class ZmqSocket(NativeSocket):
     def _portable_defaults(self) -> None:
         self._set("ZMQ_LINGER", _LINGER_MS)
         self._set("ZMQ_IPV6", 1)
-        self._set("ZMQ_IMMEDIATE", 1)
+        if "immediate" in self._mapping:
+            self._set_immediate(True)
         if self.protocol is Protocol.REQ:
             self._set("ZMQ_REQ_RELAXED", 1)
             self._set("ZMQ_REQ_CORRELATE", 1)
+
+    def _set_immediate(self, value: bool) -> None:
+        self._immediate = value
+        self._set("ZMQ_IMMEDIATE", int(value and self.protocol in options.IMMEDIATE))
+        lib.azmq_set_gated(self._sock, value and self.protocol in options.GATED)
 
     def _set(self, option: str, value: Any) -> None:
         number, name, kind = options.resolve(option, None)
@@ -125,7 +132,10 @@ class ZmqSocket(NativeSocket):
             return
         portable = options.PORTABLE[name]
         with self.handle:
-            self._set(portable.option, portable.to_native(value))
+            if name == "immediate":
+                self._set_immediate(value)
+            else:
+                self._set(portable.option, portable.to_native(value))
         if name == "ipv6":
             self._ipv6 = value
 
@@ -135,6 +145,8 @@ class ZmqSocket(NativeSocket):
             return True
         if name == "ipv6":  # libzmq's own value is that of the address used last
             return self._ipv6
+        if name == "immediate":
+            return self._immediate
         portable = options.PORTABLE[name]
         return portable.to_portable(self.get_native(portable.option))
 

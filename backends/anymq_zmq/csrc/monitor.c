@@ -139,9 +139,10 @@ static void disappeared(azmq_sock *s, int fd, const char *address)
             continue;
         if (failed == c->ready) {
             azmq_connection *swapped = in_state(s, address, !c->ready);
+            int ready = c->ready;
+            azmq_set_ready(s, c, !ready && swapped != NULL);
             if (swapped != NULL)
-                swapped->ready = c->ready;
-            c->ready = !c->ready && swapped != NULL;
+                azmq_set_ready(s, swapped, ready);
         }
         azmq_endpoint *e = azmq_find_endpoint(s, c->endpoint);
         if (e != NULL)
@@ -180,7 +181,9 @@ static void understand(azmq_sock *s, int event, int value, const char *address)
         break;
     case HANDSHAKE_SUCCEEDED:
         c = in_state(s, address, 0);
-        if (c != NULL)
+        if (c != NULL && !c->upgraded && strncmp(address, "ws", 2) == 0)
+            c->upgraded = 1;
+        else if (c != NULL)
             azmq_ready(s, c, event);
         break;
     case HANDSHAKE_FAILED_NO_DETAIL:

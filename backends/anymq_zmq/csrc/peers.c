@@ -115,8 +115,10 @@ azmq_connection *azmq_add_connection(azmq_sock *s, uint32_t endpoint)
 {
     azmq_connection *all =
         grown(s->connections, s->connection_count, &s->connection_room, sizeof *all);
-    if (all == NULL)
+    if (all == NULL) {
+        s->gated = 0; /* a peer that cannot be counted must not be waited for */
         return NULL;
+    }
     s->connections = all;
     azmq_connection *c = &all[s->connection_count++];
     memset(c, 0, sizeof *c);
@@ -126,9 +128,35 @@ azmq_connection *azmq_add_connection(azmq_sock *s, uint32_t endpoint)
     return c;
 }
 
+/* Say whether a connection counts as a peer, and open or shut the gate. */
+void azmq_set_ready(azmq_sock *s, azmq_connection *c, int ready)
+{
+    if (c->ready == ready)
+        return;
+    c->ready = ready;
+    int before = atomic_fetch_add(&s->ready, ready ? 1 : -1);
+    uint64_t count = 1;
+    ssize_t ignored = 0;
+    if (s->gate_fd >= 0 && ready && before == 0)
+        ignored = write(s->gate_fd, &count, sizeof count);
+    else if (s->gate_fd >= 0 && !ready && before == 1)
+        ignored = read(s->gate_fd, &count, sizeof count);
+    (void)ignored;
+}
+
+int azmq_gate_fd(azmq_sock *s)
+{
+    pthread_mutex_lock(&s->lib->lock);
+    if (s->gate_fd < 0)
+        s->gate_fd = eventfd(atomic_load(&s->ready) > 0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = s->gate_fd;
+    pthread_mutex_unlock(&s->lib->lock);
+    return fd;
+}
+
 void azmq_ready(azmq_sock *s, azmq_connection *c, int native)
 {
-    c->ready = 1;
+    azmq_set_ready(s, c, 1);
     s->counts.connections++;
     azmq_push_event(s, ANYMQ_EV_CONNECTED, native, 0, c->number, c->peer);
 }
@@ -136,6 +164,7 @@ void azmq_ready(azmq_sock *s, azmq_connection *c, int native)
 void azmq_drop_connection(azmq_sock *s, size_t index, int native)
 {
     azmq_connection gone = s->connections[index];
+    azmq_set_ready(s, &s->connections[index], 0);
     /* the order is kept: the oldest of those that wait for a handshake comes first */
     memmove(&s->connections[index], &s->connections[index + 1],
             (s->connection_count - index - 1) * sizeof gone);
@@ -188,6 +217,8 @@ void azmq_free_peers(azmq_sock *s)
     free(s->ring);
     if (s->news_fd >= 0)
         close(s->news_fd);
+    if (s->gate_fd >= 0)
+        close(s->gate_fd);
 }
 
 static int count_peers(azmq_sock *s, uint32_t endpoint)

@@ -49,10 +49,30 @@ static int failure(const azmq_sock *s)
     return error > 0 ? error : EINVAL;
 }
 
+/* Sending waits for a connected peer. ZMQ_IMMEDIATE is meant for that, but inproc ignores it, and a
+ * socket that receives as well must not have it: when a connection ends libzmq then drops what
+ * arrived and was not read yet, a reply for instance. So sockets are gated: they send while the
+ * tables know of a peer. Those that only send have ZMQ_IMMEDIATE besides, which keeps each message
+ * away from those of several addresses that are not connected. */
+void azmq_set_gated(azmq_sock *s, int gated)
+{
+    pthread_mutex_lock(&s->lib->lock);
+    s->gated = gated;
+    pthread_mutex_unlock(&s->lib->lock);
+}
+
+static int gate_is_closed(const azmq_sock *s)
+{
+    return s->gated && atomic_load_explicit(&s->ready, memory_order_acquire) == 0 && !s->within;
+}
+
 static int op_try_send(void *sock, anymq_msg *m)
 {
     azmq_sock *s = sock;
     int flags = AZMQ_DONTWAIT;
+    s->turned_back = gate_is_closed(s);
+    if (__builtin_expect(s->turned_back, 0))
+        return ANYMQ_AGAIN;
     if (m->flags & ANYMQ_MORE)
         flags |= AZMQ_SNDMORE;
     if (__builtin_expect(s->routed && m->peer != 0, 0))
@@ -63,6 +83,7 @@ static int op_try_send(void *sock, anymq_msg *m)
             return result;
     }
     s->sent = 1;
+    s->within = flags & AZMQ_SNDMORE;
     memset(m, 0, sizeof *m); /* libzmq has left an empty message, which holds no memory */
     return ANYMQ_OK;
 }
@@ -88,8 +109,10 @@ static int op_try_recv(void *sock, anymq_msg *m)
 
 static int op_wait_fd(void *sock, int direction)
 {
-    (void)direction; /* one descriptor for both */
-    return ((const azmq_sock *)sock)->fd;
+    azmq_sock *s = sock;
+    if (direction == ANYMQ_WRITABLE && s->turned_back)
+        return azmq_gate_fd(s);
+    return s->fd; /* one for both directions */
 }
 
 static int op_events(void *sock)
@@ -100,6 +123,8 @@ static int op_events(void *sock)
     while (s->lib->api.getsockopt(s->native, AZMQ_OPT_EVENTS, &events, &size) != 0)
         if (s->get_errno() != EINTR)
             return ANYMQ_READABLE | ANYMQ_WRITABLE; /* the attempt that follows tells what is wrong */
+    if (gate_is_closed(s))
+        events &= ~ANYMQ_WRITABLE;
     return events & (ANYMQ_READABLE | ANYMQ_WRITABLE); /* ZMQ_POLLIN and ZMQ_POLLOUT are the same */
 }
 
@@ -201,6 +226,7 @@ int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
     s->forks = lib->forks;
     s->type = type;
     s->news_fd = -1;
+    s->gate_fd = -1;
     s->monitor_fd = -1;
     s->routed = (type == AZMQ_SERVER || type == AZMQ_PEER) && api->msg_routing_id != NULL
                 && api->msg_set_routing_id != NULL;

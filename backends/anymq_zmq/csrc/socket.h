@@ -2,6 +2,8 @@
 #ifndef AZMQ_SOCKET_H
 #define AZMQ_SOCKET_H
 
+#include <stdatomic.h>
+
 #include "library.h"
 
 #define AZMQ_URL_SIZE 256
@@ -22,6 +24,7 @@ typedef struct azmq_endpoint {
 typedef struct azmq_connection {
     int fd;        /* libzmq's own, its name for the connection while that lasts; -1: inproc */
     int ready;     /* the handshake is done */
+    int upgraded;  /* ws: so is HTTP's, which libzmq tells as a handshake of its own before */
     int accepted;
     uint32_t endpoint;
     uint32_t number;
@@ -55,6 +58,11 @@ typedef struct azmq_sock {
     int type;
     int routed; /* draft types that address a peer by number */
 
+    int gated;        /* sends only while it has a peer: see socket.c */
+    int within;       /* a message whose first parts were sent */
+    int turned_back;  /* by the gate, at the last attempt to send */
+    atomic_int ready; /* connections that count as peers; changed under lib->lock */
+
     azmq_lib *lib;
     uint64_t forks; /* lib->forks when it was made */
 
@@ -62,6 +70,7 @@ typedef struct azmq_sock {
     void *monitor;
     int monitor_fd;
     int news_fd;
+    int gate_fd; /* readable while there is a peer; -1 until somebody waits for one */
     int failing; /* the next disconnection belongs to a handshake that failed */
     uint32_t next_number;
     struct azmq_sock *next_watched;
@@ -81,6 +90,7 @@ int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number);
 int azmq_close_endpoint(azmq_sock *sock, uint32_t number);
 int azmq_setopt(azmq_sock *sock, int option, const void *value, size_t size);
 int azmq_getopt(azmq_sock *sock, int option, void *value, size_t *size);
+void azmq_set_gated(azmq_sock *sock, int gated);
 void azmq_discard(azmq_sock *sock); /* closes one that was never given to the engine */
 uintptr_t azmq_native(const azmq_sock *sock);
 void azmq_fill_ops(anymq_ops *ops);
@@ -93,12 +103,14 @@ void azmq_drop_endpoint(azmq_sock *sock, uint32_t number, int keep_connections);
 azmq_connection *azmq_add_connection(azmq_sock *sock, uint32_t endpoint);
 void azmq_drop_connection(azmq_sock *sock, size_t index, int native);
 void azmq_ready(azmq_sock *sock, azmq_connection *connection, int native);
+void azmq_set_ready(azmq_sock *sock, azmq_connection *connection, int ready);
 void azmq_push_event(azmq_sock *sock, int kind, int native, int code, uint32_t peer,
                      const char *address);
 int azmq_still_listening(azmq_sock *sock, uint32_t number); /* 0: at any address */
 void azmq_free_peers(azmq_sock *sock);
 void azmq_get_counts(azmq_sock *sock, azmq_counts *counts); /* takes the lock */
 int azmq_op_peers(void *sock, uint32_t endpoint);           /* takes the lock */
+int azmq_gate_fd(azmq_sock *sock);                          /* takes the lock */
 int azmq_op_peer_fd(void *sock);                            /* takes the lock */
 int azmq_op_next_event(void *sock, anymq_event *event);     /* takes the lock */
 

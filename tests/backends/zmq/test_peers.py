@@ -206,6 +206,58 @@ def test_waiting_for_peers_and_for_events_at_once(sockets: Sockets) -> None:
     assert len(got) == 2
 
 
+@pytest.mark.parametrize("protocol", ["pair", "dealer", "req", "push"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_sending_waits_for_a_peer(sockets: Sockets, protocol: str, transport: str) -> None:
+    """In any thread, which nothing but the peer's coming wakes; and again once it has left."""
+    listens = {"push": "pull", "req": "rep"}.get(protocol, protocol)
+    url = sockets.url(transport)
+    if transport == "tcp":
+        with anymq.Socket("pull", backend=sockets.backend) as free:
+            url = free.listen(url).url
+    sender = sockets.open(protocol, dial=url, send_timeout=None)
+    for n in range(3):
+        if n and transport == "inproc":
+            sender.dial(url)  # libzmq does not connect to a name again
+        with pytest.raises(anymq.Timeout):
+            sender.send(b"too early", timeout=0.02)
+        waiter = threading.Thread(target=sender.send, args=(b"%d" % n,))
+        waiter.start()
+        with anymq.Socket(listens, backend=sockets.backend, listen=url) as receiver:
+            assert receiver.recv(timeout=LIMIT) == b"%d" % n
+            waiter.join(LIMIT)
+            assert not waiter.is_alive()
+        eventually(lambda: sender.peers == 0)
+
+
+def test_queueing_is_an_option(sockets: Sockets) -> None:
+    url = sockets.url("ipc")
+    for protocol in ("pair", "dealer", "push"):
+        sender = sockets.open(protocol, immediate=False, dial=url)
+        sender.send(b"early", timeout=0)
+        sender.linger = 0
+        sender.close()
+
+
+@pytest.mark.parametrize("protocols", ["dealer dealer", "pair pair", "pull push", "req rep"])
+def test_what_arrived_is_kept_when_the_peer_leaves(sockets: Sockets, protocols: str) -> None:
+    """ZMQ_IMMEDIATE on the dialling side would drop what it has not read yet."""
+    dials, listens = protocols.split()
+    for _ in range(20):
+        there = sockets.open(listens)
+        here = sockets.open(dials, dial=there.listen(sockets.url()).url)
+        if dials == "req":
+            here.send(b"?")
+            assert there.recv() == b"?"
+        count = 1 if dials == "req" else 10
+        for n in range(count):
+            there.send(b"%d" % n)
+        there.close()
+        eventually(lambda: here.peers == 0)  # noqa: B023
+        assert [here.recv() for _ in range(count)] == [b"%d" % n for n in range(count)]
+        here.close()
+
+
 def test_a_pair_counts_one_peer(sockets: Sockets) -> None:
     first = sockets.open("pair")
     url = first.listen(sockets.url()).url
