@@ -16,6 +16,8 @@ from anymq.cli import _runs, demo, transfer
 from anymq.cli._runs import Result, Run, perform
 from tests.support import LIBRARIES
 
+from .programs import Anymq
+
 USABLE = {
     under_test.name: under_test.backend
     for under_test in reversed(LIBRARIES)
@@ -112,6 +114,14 @@ def test_a_flipped_bit_fails(tree: Path) -> None:
         "send: 3 of 4 files and 768008 of 1768008 bytes were verified; wrong: made-large"
     )
     assert f"anymq: {name} over tcp: " in done.stderr
+
+
+@needs_a_library
+def test_ctrl_c_ends_it_and_its_processes(tree: Path) -> None:
+    with Anymq("demo", "--tree", str(tree)) as running:
+        assert running.line().startswith(str(tree))
+        running.interrupt()
+        assert running.status() == 130
 
 
 def test_a_tree_that_is_not_there(tmp_path: Path) -> None:

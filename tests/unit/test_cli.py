@@ -202,7 +202,10 @@ def test_doctor_when_what_was_asked_for_fails(
     assert "problem: two: the library that ANYMQ_TWO_LIBRARY names is not usable" in run.out
     assert f"ANYMQ_TWO_LIBRARY={world.file('one')}" in run.out
     monkeypatch.setenv("ANYMQ_TWO_LIBRARY", world.file("two"))
+    monkeypatch.setenv("ANYMQ_BAKEND", "two")
     assert run("doctor") == 0
+    assert f"ANYMQ_TWO_LIBRARY={world.file('two')}\n" in run.out
+    assert "ANYMQ_BAKEND=two    (no such variable is known)\n" in run.out
 
 
 def test_doctor_json(run: Command, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import os
 import platform
 from typing import TYPE_CHECKING, Any
 
+from anymq.config import SOCKET_VARIABLES, known_backends
+
 from ._common import add_json, check_backend_name, statuses
 from ._output import print_json, print_table
 
@@ -50,6 +52,11 @@ def _variable(backend: str) -> str:
 
 def _environment() -> dict[str, str]:
     return {k: v for k, v in sorted(os.environ.items()) if k.startswith("ANYMQ_")}
+
+
+def _is_known(variable: str) -> bool:
+    known = {"ANYMQ_CONFIG", "ANYMQ_BACKEND", *map(_variable, known_backends())}
+    return variable in known or variable.startswith(SOCKET_VARIABLES)
 
 
 def _problems(
@@ -153,7 +160,8 @@ def _print(
     environment = _environment()
     print("environment:" if environment else "environment: no ANYMQ_ variable is set")
     for variable, value in environment.items():
-        print(f"    {variable}={value}")
+        unknown = "" if _is_known(variable) else "    (no such variable is known)"
+        print(f"    {variable}={value}{unknown}")
     print()
     for problem in problems:
         print(f"problem: {problem}")
