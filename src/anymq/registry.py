@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
+from ._elf import missing_bytes
 from .abc import Backend, Provider
 from .errors import BackendUnavailable, OptionError, UnsupportedFeature
 from .features import TRANSPORTS, known_features
@@ -112,11 +113,22 @@ def _open_file(provider: Provider, path: str, found_via: str) -> Backend:
     key = (provider.name, os.path.realpath(path) if is_path else path)
     backend = _opened.get(key)
     if backend is None:
+        _check_whole(path, is_path)
         backend = provider.open(path, found_via)
         key_of_file = (provider.name, os.path.realpath(backend.library.path))
         backend = _opened.setdefault(key_of_file, backend)
         _opened[key] = backend
     return backend
+
+
+def _check_whole(path: str, is_path: bool) -> None:
+    """Refuse a file that was cut short; what else is wrong with it the loader says."""
+    try:
+        missing = missing_bytes(path) if is_path else 0
+    except OSError as error:
+        raise BackendUnavailable(f"it cannot be read: {error.strerror}") from error
+    if missing:
+        raise BackendUnavailable(f"the file is cut short: {missing} bytes are missing at its end")
 
 
 def _open(name: str, library: str | os.PathLike[str] | None = None) -> Backend:
