@@ -5,8 +5,9 @@ is not made at all for a library that lacks a feature; that the lack is refused 
 for every feature of every library in `conformance/test_refusals.py`.
 
 A test that also asks for `transport`, `pattern` or `protocol` runs over each of those that each
-library has; `@pytest.mark.transports(...)`, `patterns` and `protocols` narrow that. `@pytest.mark.differs("D1")` names an entry of
-`conformance/differences.py`: where it applies, the test must fail.
+library has; `@pytest.mark.transports(...)`, `patterns` and `protocols` narrow that.
+`@pytest.mark.differs("D2")` names an entry of `conformance/differences.py`: where that applies, the
+test must fail.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class UnderTest:
 
 
 def libraries_under_test() -> list[UnderTest]:
-    """Every backend's default library, then those of ANYMQ_TEST_LIBRARIES ("nng=/path,zmq=/path")."""
+    """Every backend's default library, then what ANYMQ_TEST_LIBRARIES names: "nng=/a,zmq=/b"."""
     wanted: list[tuple[str, str | None]] = [(name, None) for name in anymq.backends()]
     for entry in filter(None, os.environ.get("ANYMQ_TEST_LIBRARIES", "").split(",")):
         name, _, path = entry.strip().partition("=")
@@ -109,9 +109,7 @@ BACKENDS: dict[str, Backend] = {u.id: u.backend for u in LIBRARIES if u.backend 
 # Waiting
 
 
-def eventually(
-    condition: Callable[[], Any], *, limit: float = LIMIT, pause: float = 0.005
-) -> Any:
+def eventually(condition: Callable[[], Any], *, limit: float = LIMIT, pause: float = 0.005) -> Any:
     """The first true value of `condition()`, asked again and again; fails after `limit` seconds."""
     deadline = time.monotonic() + limit
     while True:
@@ -137,6 +135,16 @@ def drain(socket: anymq.Socket, *, quiet: float = 0.1) -> list[bytes]:
             messages.append(socket.recv(timeout=quiet))
         except Timeout:
             return messages
+
+
+def fill(sender: anymq.Socket, *, patience: float = 0.2) -> int:
+    """Send until a peer that does not read lets no more be sent; how many messages that took."""
+    for count in range(100_000):
+        try:
+            sender.send(b"x" * 100_000, timeout=patience)
+        except Timeout:
+            return count
+    pytest.fail("there is no end to what this socket takes")
 
 
 _marks = itertools.count()
@@ -343,6 +351,7 @@ __all__ = [
     "descriptors",
     "drain",
     "eventually",
+    "fill",
     "finish_program",
     "mapped",
     "missing",

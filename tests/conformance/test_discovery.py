@@ -10,8 +10,7 @@ import pytest
 import anymq
 from anymq.abc import Backend, LibraryInfo
 from anymq.features import TRANSPORTS, Support, known_features
-
-from ..support import BACKENDS, Sockets, mapped
+from tests.support import BACKENDS, Sockets, mapped
 
 
 def test_every_feature_has_an_answer(backend: Backend) -> None:
@@ -141,7 +140,9 @@ def test_unknown_backend(bad: str) -> None:
     with pytest.raises((anymq.BackendUnavailable, ValueError), match="backend") as caught:
         anymq.get_backend(bad)
     if BACKENDS:
-        assert any(b.name in str(caught.value) for b in BACKENDS.values()), "it names the known ones"
+        assert any(b.name in str(caught.value) for b in BACKENDS.values()), (
+            "it names the known ones"
+        )
 
 
 @pytest.mark.parametrize("bad", [{"protocol": "nonsense"}, {"features": ["nonsense"]}])

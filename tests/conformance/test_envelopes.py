@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Sockets, no_more, subscriptions_settled
+from tests.support import LIMIT, Sockets, no_more, subscriptions_settled
 
 multipart = pytest.mark.requires("multipart")
 

@@ -7,8 +7,7 @@ import time
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Sockets, finish_program, run_program, start_program
+from tests.support import LIMIT, Sockets, finish_program, run_program, start_program
 
 ENDS = {
     "end of the program": "",
@@ -32,7 +31,7 @@ def test_what_was_sent_arrives(sockets: Sockets, end: str) -> None:
     url = pull.listen(sockets.url()).url
     process = start_program(sockets.backend, SENDER + ENDS[end], url)
     got = [pull.recv(timeout=LIMIT) for _ in range(300)]
-    assert [int(body[: -10_000]) for body in got] == list(range(300))
+    assert [int(body[:-10_000]) for body in got] == list(range(300))
     _, took = finish_program(process)
     assert took < 5
 

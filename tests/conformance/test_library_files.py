@@ -10,8 +10,7 @@ import pytest
 
 import anymq
 from anymq.abc import Backend
-
-from ..support import BACKENDS, LIMIT, mapped, run_program
+from tests.support import BACKENDS, LIMIT, mapped, run_program
 
 
 def test_several_builds_at_once(backend: Backend, tmp_path: Path) -> None:
@@ -63,6 +62,14 @@ def test_a_text_file(backend: Backend, tmp_path: Path) -> None:
 def test_an_empty_file(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "empty.so"
     path.touch()
+    refused(backend.name, str(path))
+
+
+@pytest.mark.parametrize("size", [40, 1000, 200_000])
+def test_a_truncated_library(backend: Backend, tmp_path: Path, size: int) -> None:
+    """Refused before it is mapped, for that would end the process."""
+    path = tmp_path / "half.so"
+    path.write_bytes(Path(backend.library.path).read_bytes()[:size])
     refused(backend.name, str(path))
 
 

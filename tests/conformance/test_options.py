@@ -9,8 +9,7 @@ import pytest
 
 import anymq
 from anymq.options import LIBRARY, OPTIONS, OptionSpec
-
-from ..support import Sockets
+from tests.support import Sockets
 
 VALUES: dict[str, list[Any]] = {
     "send_timeout": [None, 0, 0.25, 5, 100.0],

@@ -10,8 +10,7 @@ import threading
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Pattern, Sockets
+from tests.support import LIMIT, Pattern, Sockets
 
 MIB = 1024 * 1024
 

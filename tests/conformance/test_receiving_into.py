@@ -7,8 +7,7 @@ import array
 import pytest
 
 import anymq
-
-from ..support import Sockets
+from tests.support import Sockets
 
 
 def test_exact_and_larger(sockets: Sockets) -> None:
@@ -67,7 +66,9 @@ def test_other_kinds_of_memory(sockets: Sockets) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [b"read-only", memoryview(b"ro"), "text", None, 5, memoryview(bytearray(9))[::2]], ids=repr
+    "bad",
+    [b"read-only", memoryview(b"ro"), "text", None, 5, memoryview(bytearray(9))[::2]],
+    ids=repr,
 )
 def test_memory_that_cannot_be_written_is_refused(sockets: Sockets, bad: object) -> None:
     one, other = sockets.pair("pair", "pair")

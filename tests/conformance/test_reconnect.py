@@ -8,8 +8,7 @@ import time
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Sockets, eventually
+from tests.support import LIMIT, Sockets, eventually
 
 FAST = {"reconnect_min": 0.02}
 

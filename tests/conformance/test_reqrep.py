@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Sockets, no_more
+from tests.support import LIMIT, Sockets, no_more
 
 pytestmark = pytest.mark.requires("protocol.req", "protocol.rep")
 

@@ -8,8 +8,7 @@ import threading
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Pattern, Sockets
+from tests.support import LIMIT, Pattern, Sockets
 
 EACH = 500
 """Messages that each sending thread sends."""
@@ -35,6 +34,11 @@ def together(*work: object) -> None:
     if errors:
         raise errors[0]
     assert not any(thread.is_alive() for thread in threads)
+
+
+def again_and_again(call: object) -> None:
+    while True:
+        call()  # type: ignore[operator]
 
 
 class Receivers:
@@ -101,9 +105,7 @@ def test_both_directions_at_once(sockets: Sockets) -> None:
     def receive(socket: anymq.Socket) -> None:
         assert [int(socket.recv()) for _ in range(EACH)] == list(range(EACH))
 
-    together(
-        lambda: send(one), lambda: send(other), lambda: receive(one), lambda: receive(other)
-    )
+    together(lambda: send(one), lambda: send(other), lambda: receive(one), lambda: receive(other))
 
 
 def test_sending_while_another_thread_waits_to_receive(sockets: Sockets) -> None:
@@ -145,8 +147,7 @@ def test_close_under_load(sockets: Sockets) -> None:
             call()  # type: ignore[operator]
             started.release()
             with pytest.raises(anymq.Closed):
-                while True:
-                    call()  # type: ignore[operator]
+                again_and_again(call)
 
         def close(
             one: anymq.Socket = one,

@@ -11,8 +11,7 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-
-from ..support import LIMIT, Pattern, Sockets
+from tests.support import LIMIT, Pattern, Sockets, fill
 
 WAITING = pytest.mark.patterns(
     "push-pull", "pair-pair", "dealer-dealer", "pair1-pair1", "scatter-gather", "channel-channel"
@@ -26,16 +25,6 @@ def seconds(call: Callable[[], object], error: type[BaseException] = anymq.Timeo
     with pytest.raises(error):
         call()
     return time.monotonic() - begin
-
-
-def fill(sender: anymq.Socket) -> int:
-    """Send until nothing more can be sent for a while; how many messages it took."""
-    for count in range(1_000_000):
-        try:
-            sender.send(b"x" * 100_000, timeout=0.2)
-        except anymq.Timeout:
-            return count
-    pytest.fail("there is no end to what this socket takes")
 
 
 @WAITING

@@ -120,11 +120,11 @@ def test_files_are_of_one_subject(path: Path) -> None:
 
 def modules() -> list[str]:
     """Every module that a program may import; the commands' are nobody's but the command line's."""
-    names = ["anymq"]
-    for info in pkgutil.walk_packages(anymq.__path__, "anymq."):
-        if not any(p.startswith("_") or p == "cli" for p in info.name.split(".")):
-            names.append(info.name)
-    return names
+    return ["anymq"] + [
+        info.name
+        for info in pkgutil.walk_packages(anymq.__path__, "anymq.")
+        if not any(part.startswith("_") or part == "cli" for part in info.name.split("."))
+    ]
 
 
 @pytest.mark.parametrize("name", modules())

@@ -70,7 +70,9 @@ def test_more_than_there_is(size: int) -> None:
     assert bytes(message) == b"body"
 
 
-@pytest.mark.parametrize(("bits", "value"), [(16, 0x0102), (32, 0x01020304), (64, 0x0102030405060708)])
+@pytest.mark.parametrize(
+    ("bits", "value"), [(16, 0x0102), (32, 0x01020304), (64, 0x0102030405060708)]
+)
 def test_numbers_in_network_order(bits: int, value: int) -> None:
     message = Message(b"|")
     getattr(message, f"insert_u{bits}")(value)

@@ -183,9 +183,7 @@ def test_the_file_names_the_default(world: World) -> None:
     assert anymq.get_backend("one").name == "one", "an argument wins"
 
 
-def test_the_environment_wins_over_the_file(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_wins_over_the_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.add("one", preference=1)
     world.add("two", preference=2)
     world.configure('backend = "one"')
