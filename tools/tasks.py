@@ -179,7 +179,7 @@ TASKS: dict[str, Callable[[], None]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=TASKS)
-    # A shell starts background jobs with Ctrl-C ignored; what is tested here must be able to hear it.
+    # Shells start background jobs with Ctrl-C ignored; the tests must be able to hear it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         TASKS[parser.parse_args().task]()
