@@ -207,13 +207,15 @@ def opened_backends() -> list[Backend]:
 def backends_with(feature: str) -> list[str]:
     """Names of the backends that have `feature`: as opened here, else in a good build."""
     names = []
-    opened = {backend.name: backend for backend in opened_backends()}
+    opened: dict[str, list[Backend]] = {}
+    for backend in opened_backends():
+        opened.setdefault(backend.name, []).append(backend)
     for name, provider in _providers().items():
-        backend = opened.get(name)
-        if backend is not None and backend.supports(feature):
+        builds = opened.get(name, [])
+        if any(build.supports(feature) for build in builds):
             names.append(name)
         elif isinstance(provider, Provider) and feature in provider.known_for:
-            names.append(name if backend is None else f"other builds of {name}")
+            names.append(f"other builds of {name}" if builds else name)
     return names
 
 
