@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import subprocess
 import time
 
 import pytest
@@ -84,6 +87,38 @@ def test_the_end_waits_no_longer_than_linger(sockets: Sockets) -> None:
     begin = time.monotonic()
     finish_program(process)
     assert time.monotonic() - begin < 3
+    assert len(pull.recv()) == 100_000
+
+
+def test_ctrl_c_ends_the_wait_at_the_end(sockets: Sockets) -> None:
+    """A linger without limit, and a peer that takes nothing: the second Ctrl-C ends it at most."""
+    pull = sockets.open("pull")
+    url = pull.listen(sockets.url()).url
+    process = start_program(
+        sockets.backend,
+        """
+        push = open_socket("push", dial=sys.argv[3], linger=None)
+        try:
+            while True:
+                push.send(b"x" * 100_000, timeout=0.2)
+        except anymq.Timeout:
+            print("end", flush=True)
+        """,
+        url,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "end\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)
+            break
+    ended = process.poll() is not None
+    process.kill()
+    process.communicate()
+    assert ended
     assert len(pull.recv()) == 100_000
 
 
