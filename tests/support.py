@@ -137,8 +137,11 @@ def drain(socket: anymq.Socket, *, quiet: float = 0.1) -> list[bytes]:
             return messages
 
 
-def fill(sender: anymq.Socket, *, patience: float = 0.2) -> int:
-    """Send until a peer that does not read lets no more be sent; how many messages that took."""
+def fill(sender: anymq.Socket, *, patience: float = 0.5) -> int:
+    """Send until a peer that does not read lets no more be sent; how many messages that took.
+
+    The system enlarges the buffers of a connection now and then: that is to be waited for.
+    """
     for count in range(100_000):
         try:
             sender.send(b"x" * 100_000, timeout=patience)
