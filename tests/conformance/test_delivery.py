@@ -69,6 +69,21 @@ def test_the_peer_reads_later(sockets: Sockets) -> None:
     assert [pull.recv() for _ in range(10)] == [b"%d" % i for i in range(10)]
 
 
+@pytest.mark.parametrize("protocols", ["push pull", "pair pair"])
+def test_a_peer_that_dialled_reads_later(sockets: Sockets, protocols: str) -> None:
+    """The same where the reader dialled: losing its connection it keeps what has arrived."""
+    first, second = protocols.split()
+    for _ in range(5):
+        sender = sockets.open(first, linger=20.0)
+        reader = sockets.open(second, dial=sender.listen(sockets.url()).url)
+        sockets.connected(sender, reader)
+        for i in range(10):
+            sender.send(b"%d" % i)
+        sender.close()
+        assert [reader.recv() for _ in range(10)] == [b"%d" % i for i in range(10)]
+        reader.close()
+
+
 @pytest.mark.requires("protocol.req", "protocol.rep")
 def test_the_last_reply(sockets: Sockets) -> None:
     """A replier that answers and closes has answered."""
