@@ -1,4 +1,4 @@
-"""The parts of the build that pyproject.toml has no form for: the C engine and the cffi adapters."""
+"""What pyproject.toml has no form for: the C engine and the cffi adapters."""
 
 import glob
 import os

@@ -240,9 +240,18 @@ def test_wrong_backend_variable_without_a_file(monkeypatch: pytest.MonkeyPatch) 
         (socket("library = '/x/libnng.so'"), "sockets.a.library: says no whose library it is"),
         (socket("subscribe = ['a']"), "sockets.a.subscribe: is for sub sockets only; this is a pu"),
         (socket("subscribe = 'a'"), "sockets.a.subscribe: must be a list of texts"),
-        (socket("survey_time = 1"), "sockets.a.survey_time: survey_time is for surveyor sockets only"),
-        (socket("resend_interval = 1"), "sockets.a.resend_interval: resend_interval is for req sockets only"),
-        (socket("polyamorous = true"), "sockets.a.polyamorous: polyamorous is for pair1 sockets only"),
+        (
+            socket("survey_time = 1"),
+            "sockets.a.survey_time: survey_time is for surveyor sockets only",
+        ),
+        (
+            socket("resend_interval = 1"),
+            "sockets.a.resend_interval: resend_interval is for req sockets only",
+        ),
+        (
+            socket("polyamorous = true"),
+            "sockets.a.polyamorous: polyamorous is for pair1 sockets only",
+        ),
         (socket("recv_buffer = 1"), "sockets.a.recv_buffer: a push socket never receives"),
         ("[sockets.a]\nprotocol = 'sub'\nsend_buffer = 1", "sockets.a.send_buffer: a sub socket"),
         (
