@@ -24,6 +24,7 @@ int anymq_nng_dialer_start(anymq_nng_socket *s, uint32_t id)
 
 int anymq_nng_dialer_close(anymq_nng_socket *s, uint32_t id)
 {
+    anymq_nng_hang_up(s, id);
     return s->library->fn.dialer_close(HANDLE(id));
 }
 
@@ -44,6 +45,7 @@ int anymq_nng_listener_start(anymq_nng_socket *s, uint32_t id)
 int anymq_nng_listener_close(anymq_nng_socket *s, uint32_t id)
 {
     anymq_nng_let_peers_in(s, id | NNG_LISTENER_BIT);
+    anymq_nng_hang_up(s, id | NNG_LISTENER_BIT);
     return s->library->fn.listener_close(HANDLE(id));
 }
 

@@ -10,6 +10,8 @@
 #include <link.h>
 #include <string.h>
 
+enum { FIRST_SOUND_MINOR = 11 }; /* of 1.x, of those that were tried: see hangup.c */
+
 static const struct {
     size_t offset;
     int required;
@@ -81,6 +83,14 @@ static const char *looks_like(void *loaded)
     return "";
 }
 
+static int at_least(const char *version, int major, int minor)
+{
+    int found[2] = {0, 0};
+
+    sscanf(version, "%d.%d", &found[0], &found[1]);
+    return found[0] > major || (found[0] == major && found[1] >= minor);
+}
+
 static int start_library(anymq_nng_library *library, char *error, size_t error_size)
 {
     int (*init)(const void *);
@@ -88,6 +98,7 @@ static int start_library(anymq_nng_library *library, char *error, size_t error_s
     int rv;
 
     library->major = symbol != NULL ? 2 : 1;
+    library->hangs = symbol == NULL && !at_least(library->fn.version(), 1, FIRST_SOUND_MINOR);
     if (symbol == NULL)
         return 0;
     memcpy(&init, &symbol, sizeof init);

@@ -9,6 +9,7 @@ typedef struct anymq_nng_library {
     nng_table fn;
     void *loaded;
     int major;       /* 1 or 2, by symbols: the version text is not to be trusted */
+    int hangs;       /* closing while messages move can hang, see hangup.c */
     int event_base;  /* number of the first pipe event; -1 until one was seen (atomic) */
     char path[4096];
     anymq_ops ops;

@@ -54,6 +54,7 @@ typedef union {
 } nng_address;
 
 enum { NNG_AF_INPROC = 1, NNG_AF_IPC = 2, NNG_AF_INET = 3, NNG_AF_INET6 = 4 };
+enum { NNG_AF_ABSTRACT = 6 }; /* 1.x */
 enum { NNG_FLAG_NONBLOCK = 2 };
 enum { NNG_DURATION_INFINITE = -1 };
 enum { NNG_EVENTS = 4 }; /* pipe events are numbered 0 to 2, or 1 to 3 in later versions */
@@ -80,8 +81,6 @@ typedef void (*nng_pipe_callback)(nng_handle pipe, int event, void *arg);
     FN(1, version, const char *, (void), "nng_version", NULL) \
     FN(1, strerror, const char *, (int), "nng_strerror", NULL) \
     FN(1, close, int, (nng_handle), "nng_socket_close", "nng_close") \
-    FN(1, sendmsg, int, (nng_handle, nng_msg *, int), "nng_sendmsg", NULL) \
-    FN(1, recvmsg, int, (nng_handle, nng_msg **, int), "nng_recvmsg", NULL) \
     FN(1, send_aio, void, (nng_handle, nng_aio *), "nng_socket_send", "nng_send_aio") \
     FN(1, recv_aio, void, (nng_handle, nng_aio *), "nng_socket_recv", "nng_recv_aio") \
     FN(1, msg_alloc, int, (nng_msg **, size_t), "nng_msg_alloc", NULL) \

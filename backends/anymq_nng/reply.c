@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <time.h>
 
+enum { MOMENT_MS = 5 }; /* how long nng may take to run a callback of what is complete */
+
 static void received(void *arg)
 {
     anymq_nng_socket *s = arg;
@@ -150,14 +152,13 @@ static int await(anymq_nng_socket *s, unsigned round, int64_t deadline_ms)
     return rv;
 }
 
-/* An attempt while no receive is under way. 2.x would block a surveyor's attempt until the survey
- * ends, so there an attempt is a receive that is given a moment. */
+/* An attempt of a REQ while no receive is under way. */
 static int attempt(anymq_nng_socket *s, anymq_msg *m)
 {
     nng_msg *message = NULL;
-    int result = s->library->fn.recvmsg(s->id, &message, NNG_FLAG_NONBLOCK);
+    int result = anymq_nng_attempt_recv(s, &message);
 
-    if (result == NNG_ETIMEDOUT && !(s->flags & NNG_IS_SURVEYOR))
+    if (result == NNG_ETIMEDOUT)
         return ANYMQ_AGAIN;
     if (result != 0)
         return outcome(s, result);
@@ -165,6 +166,8 @@ static int attempt(anymq_nng_socket *s, anymq_msg *m)
     return ANYMQ_OK;
 }
 
+/* Try (0 ms) or wait. Later versions of nng (1.11 and 2.x do) block a surveyor's attempt until the
+ * survey ends, so it is a receive that is given a moment. */
 int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
 {
     const nng_table *fn = &s->library->fn;
@@ -173,8 +176,8 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && s->library->major >= 2)
-        timeout_ms = 1;
+    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR))
+        timeout_ms = MOMENT_MS;
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {
         pthread_mutex_lock(&s->lock);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LET_IN_ROUNDS = 8, HAND_OVER_MS = 100 };
+enum { LET_IN_ROUNDS = 8, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90 };
 
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 {
@@ -85,55 +85,24 @@ void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
         atomic_store_explicit(&s->asker, m->peer, memory_order_relaxed);
 }
 
-/* A reply that nng cannot pass on at once is lost with the state that says whom it is for, so it
+/* An attempt is a wait of no time: nng_sendmsg and nng_recvmsg would make, and free while another
+ * thread may still look at it, an operation for every message.
+ *
+ * A reply that nng cannot pass on at once is lost with the state that says whom it is for, so it
  * must not be tried without patience: the peer's next request may arrive before nng has noted that
- * the last reply has left. */
-#define REPLY_PATIENCE_MS 90
-
+ * the last reply has left. BUS and its like wait for nobody, but hand a message to another of nng's
+ * threads. */
 static int try_send(void *socket, anymq_msg *m)
 {
     anymq_nng_socket *s = socket;
-    int stateful = s->flags & NNG_IS_STATEFUL;
-    int rv;
+    int patience = s->flags & NNG_TO_ASKER ? REPLY_PATIENCE_MS : s->flags & NNG_TO_ALL ? HAND_OVER_MS : 0;
 
-    if (s->flags & NNG_TO_ASKER)
-        return anymq_nng_wait_send(s, m, REPLY_PATIENCE_MS);
-    if (stateful) {
-        pthread_mutex_lock(&s->lock);
-        anymq_nng_reply_give_up(s);
-    }
-    rv = s->library->fn.sendmsg(s->id, nng_message(m), NNG_FLAG_NONBLOCK);
-    if (stateful) {
-        if (rv == 0)
-            s->reply.survey_open = 1;
-        pthread_mutex_unlock(&s->lock);
-    }
-    if (rv == 0) {
-        anymq_nng_note_sent(s, m);
-        memset(m, 0, sizeof *m);
-        return ANYMQ_OK;
-    }
-    if (rv != NNG_EAGAIN && rv != NNG_ETIMEDOUT)
-        return rv;
-    /* BUS waits for nobody, but hands a message to another of nng's threads. */
-    return s->flags & NNG_TO_ALL ? anymq_nng_wait_send(s, m, HAND_OVER_MS) : ANYMQ_AGAIN;
+    return anymq_nng_wait_send(s, m, patience);
 }
 
 static int try_recv(void *socket, anymq_msg *m)
 {
-    anymq_nng_socket *s = socket;
-    nng_msg *message = NULL;
-    int rv;
-
-    if (s->flags & NNG_IS_STATEFUL)
-        return anymq_nng_reply_recv(s, m, 0);
-    rv = s->library->fn.recvmsg(s->id, &message, NNG_FLAG_NONBLOCK);
-    if (rv == 0) {
-        anymq_nng_fill_message(s, m, message);
-        anymq_nng_note_received(s, m);
-        return ANYMQ_OK;
-    }
-    return rv == NNG_EAGAIN || rv == NNG_ETIMEDOUT ? ANYMQ_AGAIN : rv;
+    return anymq_nng_wait_recv(socket, m, 0);
 }
 
 static int awaits_first_peer(anymq_nng_socket *s, uint32_t listener)
@@ -168,6 +137,7 @@ static int close_socket(void *socket, int64_t linger_ms)
 
     (void)linger_ms;
     anymq_nng_let_peers_in(s, 0);
+    anymq_nng_hang_up(s, 0);
     atomic_store(&s->pipes.closing, 1);
     rv = s->library->fn.close(s->id);
     anymq_nng_reply_free(s);

@@ -110,6 +110,7 @@ static inline nng_msg *nng_message(const anymq_msg *m)
 /* wait.c */
 int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms);
+int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message); /* with its lock held */
 void anymq_nng_interrupt(void *socket);
 void anymq_nng_free_waits(anymq_nng_socket *s);
 int64_t anymq_nng_clock_ms(void);
@@ -130,6 +131,9 @@ int anymq_nng_peer_fd(void *socket);
 int anymq_nng_next_event(void *socket, anymq_event *event);
 int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, const char *url);
 void anymq_nng_remove_endpoint(anymq_nng_socket *s, uint32_t number);
+
+/* hangup.c: end the connections of an endpoint (0: all), where nng may not do it itself */
+void anymq_nng_hang_up(anymq_nng_socket *s, uint32_t endpoint);
 
 /* drained.c */
 int anymq_nng_drained(void *socket);

@@ -75,7 +75,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     int result;
 
     pthread_mutex_lock(&s->lock);
-    if (atomic_load(&s->interrupted)) {
+    if (timeout_ms != 0 && atomic_load(&s->interrupted)) {
         pthread_mutex_unlock(&s->lock);
         return ANYMQ_INTERRUPTED;
     }
@@ -126,7 +126,7 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
     if (s->flags & NNG_IS_STATEFUL)
         return anymq_nng_reply_recv(s, m, timeout_ms);
     pthread_mutex_lock(&s->lock);
-    if (atomic_load(&s->interrupted)) {
+    if (timeout_ms != 0 && atomic_load(&s->interrupted)) {
         pthread_mutex_unlock(&s->lock);
         return ANYMQ_INTERRUPTED;
     }
@@ -152,6 +152,24 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
     anymq_nng_fill_message(s, m, message);
     anymq_nng_note_received(s, m);
     return ANYMQ_OK;
+}
+
+int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message)
+{
+    const nng_table *fn = &s->library->fn;
+    nng_wait *wait;
+    int result = take_wait(s, &wait);
+
+    if (result != 0)
+        return result;
+    fn->aio_set_timeout(wait->aio, 0);
+    fn->recv_aio(s->id, wait->aio);
+    fn->aio_wait(wait->aio);
+    result = fn->aio_result(wait->aio);
+    if (result == 0)
+        *message = fn->aio_get_msg(wait->aio);
+    return_wait(s, wait);
+    return result;
 }
 
 void anymq_nng_interrupt(void *socket)
