@@ -35,7 +35,7 @@ class Library:
         if self.pointer == ffi.NULL:
             text = ffi.string(said).decode(errors="replace")
             raise BackendUnavailable(text, backend="nng")
-        self.path = os.fsdecode(ffi.string(lib.anymq_nng_path(self.pointer)))
+        self.path = os.path.abspath(os.fsdecode(ffi.string(lib.anymq_nng_path(self.pointer))))
         self.major: int = lib.anymq_nng_major(self.pointer)
         self.version_text: str = ffi.string(lib.anymq_nng_version(self.pointer)).decode()
         numbers = re.match(r"\d+(?:\.\d+)*", self.version_text)
