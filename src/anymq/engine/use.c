@@ -92,7 +92,7 @@ static void hand_over(Handle *h)
     Closing c = closing_of(h);
     atomic_store(&h->state, STATE_CLOSED);
     h->sock = NULL;
-    Closing *copy = (c.ops->traits & ANYMQ_LINGERS) ? NULL : malloc(sizeof *copy);
+    Closing *copy = malloc(sizeof *copy);
     if (copy != NULL) {
         *copy = c;
         pthread_t thread;
