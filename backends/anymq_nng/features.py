@@ -174,7 +174,7 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         else absent("it needs statistics, which this build leaves out", statistics.evidence)
     )
     result = {
-        "raw": by_symbol("nng_pair0_open_raw"),
+        "raw": _raw(library),
         "peers": by_symbol("nng_pipe_notify"),
         "peer_events": by_symbol("nng_pipe_notify", reason="connected and disconnected"),
         "peer_address": by_symbol(
@@ -190,6 +190,14 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         secure.reason, secure.evidence if not engine else f"symbol {engine}; {secure.evidence}"
     )
     return {name: support for name, support in result.items() if name in CAPABILITIES}
+
+
+def _raw(library: Library) -> Support:
+    """Some builds export only the raw sockets that they use themselves."""
+    missing = [f"{name}_raw" for name in OPENERS.values() if not library.has(f"{name}_raw")]
+    if missing:
+        return absent("this build leaves it out", f"no symbol {missing[0]}", OTHER_BUILD)
+    return native("symbol nng_pair0_open_raw and its like")
 
 
 def _probe_statistics(library: Library) -> Support:

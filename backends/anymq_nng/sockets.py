@@ -308,8 +308,7 @@ class NngSocket(NativeSocket):
     # What the library tells
 
     def statistics(self) -> dict[str, int]:
-        if not self.backend.supports("statistics"):
-            return {}
+        self.backend.require("statistics")
         with self.handle:
             room = 256
             while True:
