@@ -79,14 +79,18 @@ def lint_steps(environment: Environment, report: Report) -> None:
     )
 
 
-def pytest(environment: Environment, *paths: str | Path) -> None:
-    """Run tests against the wheel that is installed there.
+def pytest(environment: Environment, *paths: str | Path, leak_rounds: int = 20) -> None:
+    """Run tests against the wheel that is installed there; a library that is missing is a failure.
 
     `-P` and the absence of the checkout's sources from the path keep it to the installed package.
     """
     run(
         [environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *paths],
-        {"ANYMQ_WHEEL_TESTS": "1"},
+        {
+            "ANYMQ_WHEEL_TESTS": "1",
+            "ANYMQ_TEST_EXPECT": "nanomsg,nng,zmq",
+            "ANYMQ_TEST_LEAK_ROUNDS": str(leak_rounds),
+        },
     )
 
 
@@ -106,7 +110,9 @@ def test() -> None:
     report.step("wheel built with compiler warnings as errors", lambda: None)
     lint_steps(environment, report)
     report.step("compat_matrix.md", lambda: check_matrix(environment))
-    report.step(f"tests, Python {MAIN_VERSION}", lambda: pytest(environment, "tests"))
+    report.step(
+        f"tests, Python {MAIN_VERSION}", lambda: pytest(environment, "tests", leak_rounds=100)
+    )
     others = other_pythons()
     for version, base in others:
         report.step(f"the same wheel, Python {version}", partial(on_python, version, base, wheel))
