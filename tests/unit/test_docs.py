@@ -1,0 +1,38 @@
+"""The documents name only what exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SEMANTICS = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
+
+
+def names_by_file() -> dict[str, set[str]]:
+    return {
+        path.name: set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M))
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "unit" not in path.parts
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", SEMANTICS))))
+def test_semantics_names_tests_that_exist(name: str) -> None:
+    assert any(name in names for names in names_by_file().values())
+
+
+@pytest.mark.parametrize("file", sorted(set(re.findall(r"(test_\w+\.py)`", SEMANTICS))))
+def test_semantics_names_files_that_exist(file: str) -> None:
+    assert file in names_by_file()
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/semantics.md", "docs/architecture.md"])
+def test_links_and_paths_exist(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#:]+)\)", text)
+    folder = (ROOT / document).parent
+    missing = [target for target in targets if not (folder / target).exists()]
+    assert not missing
