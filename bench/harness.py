@@ -10,6 +10,7 @@ mapped the library file that the race is about, and no other one of its kind.
 from __future__ import annotations
 
 import os
+import random
 import selectors
 import shutil
 import socket
@@ -167,7 +168,12 @@ def build_c(name: str) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port below those that the system gives out, which may be taken again before its use."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

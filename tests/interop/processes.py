@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import selectors
 import signal
 import socket
@@ -141,12 +142,31 @@ def _parts(line: str) -> list[bytes]:
 
 
 def free_port() -> int:
-    """A TCP port that was free a moment ago, for programs that cannot tell which one they bound."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port for programs that cannot tell which one they bound.
+
+    It lies outside the range from which the system gives ports to connections and to listeners at
+    port 0: one from that range may be taken again before the program binds it.
+    """
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _outside_ephemeral() -> tuple[int, int]:
+    try:
+        text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+        low, high = (int(word) for word in text.split())
+    except OSError:
+        low, high = 49152, 65535
+    return (10000, low) if low > 12000 else (high + 1, 65536)
+
+
+PORTS = _outside_ephemeral()
 
 
 def foreign_url(transport: str, folder: Path) -> str:
