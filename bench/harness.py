@@ -168,7 +168,7 @@ def build_c(name: str) -> None:
 
 
 def _free_port() -> int:
-    """A free port below those that the system gives out, which may be taken again before its use."""
+    """A free port below those that the system gives out, as one of those may be taken again."""
     while True:
         port = random.randrange(10_000, 32_000)
         with socket.socket() as probe:
