@@ -110,7 +110,7 @@ def test_no_linger_no_delay(sockets: Sockets) -> None:
     push, pull = stuffed(sockets, 0)
     begin = time.monotonic()
     push.close()
-    assert time.monotonic() - begin < 0.3
+    assert time.monotonic() - begin < 1.0
     assert len(pull.recv()) == 100_000
 
 
@@ -120,7 +120,7 @@ def test_linger_is_an_upper_bound(sockets: Sockets) -> None:
     push, _ = stuffed(sockets, 0.3)
     begin = time.monotonic()
     push.close()
-    assert time.monotonic() - begin < 0.6
+    assert time.monotonic() - begin < 1.3
 
 
 @pytest.mark.parametrize("linger", [30.0, None])
