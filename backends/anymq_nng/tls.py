@@ -1,4 +1,8 @@
-"""TLS of an endpoint, from the `TLSConfig` of its socket."""
+"""TLS of an endpoint, from the `TLSConfig` of its socket.
+
+nng built with mbedTLS 2 compares host names only: where an IP address is dialled there, no
+certificate is accepted until `server_name` gives a name that it holds.
+"""
 
 from __future__ import annotations
 

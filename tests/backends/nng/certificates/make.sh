@@ -11,7 +11,7 @@ authority() { # file
         -addext keyUsage=critical,keyCertSign,cRLSign
 }
 
-member() { # file authority alternative-names
+member() { # file authority alternative-names serial-number
     openssl req -new $key -nodes -subj "/CN=anymq test $1" -keyout "$1.key" -out "$1.csr"
     printf 'basicConstraints=CA:FALSE\nsubjectAltName=%s\n' "$3" > "$1.ext"
     openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -set_serial "$4" -days $days \
