@@ -76,7 +76,7 @@ class CurveConfig:
     """CURVE encryption and authentication of libzmq.
 
     Attributes:
-        public_key, secret_key: own key pair; `Backend.curve_keypair()` makes one.
+        public_key, secret_key: own key pair; `curve_keypair()` of the libzmq backend makes one.
         server_key: the server's public key; makes this side a client.
         server: whether this side is the server, which is independent of who listens.
         allow: server: public keys of the clients that may connect; None: every client that knows
@@ -109,8 +109,39 @@ class CurveConfig:
             _check_key("allow", key)
 
 
+_Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_Z85_DIGITS = {character: digit for digit, character in enumerate(_Z85)}
+
+
+def curve_key(key: CurveKey) -> bytes:
+    """The 32 bytes of a key.
+
+    Raises:
+        ValueError: the text is not Z85.
+    """
+    if isinstance(key, bytes):
+        return key
+    decoded = bytearray()
+    for start in range(0, len(key), 5):
+        number = 0
+        for character in key[start : start + 5]:
+            digit = _Z85_DIGITS.get(character)
+            if digit is None:
+                raise ValueError("not Z85")
+            number = number * 85 + digit
+        if number >= 2**32:
+            raise ValueError("not Z85")
+        decoded += number.to_bytes(4, "big")
+    return bytes(decoded)
+
+
 def _check_key(name: str, key: object) -> None:
-    if isinstance(key, str) and len(key) == 40 and key.isascii():
+    if isinstance(key, str) and len(key) == 40:
+        try:
+            curve_key(key)
+        except ValueError:
+            # The key itself is not shown: it may be the secret one.
+            raise OptionError(f"CurveConfig: {name} is not Z85") from None
         return
     if isinstance(key, bytes) and len(key) == 32:
         return
