@@ -35,6 +35,18 @@ int anymq_nng_set_string(anymq_nng_library *l, int kind, uint32_t id, const char
 int anymq_nng_get_string(anymq_nng_library *l, int kind, uint32_t id, const char *name, char *value,
                          size_t size);
 
+/* What an endpoint is to be given; NULL for what it is not. */
+typedef struct {
+    const char *certificate, *key, *password, *ca, *server_name;
+    int auth_mode;
+} anymq_nng_tls;
+
+/* 0 where TLS can be configured. */
+int anymq_nng_tls_usable(anymq_nng_library *l);
+/* For a dialer or listener before it starts; `failed` is always set, to what an error is about. */
+int anymq_nng_set_tls(anymq_nng_library *l, int kind, uint32_t id, const anymq_nng_tls *wanted,
+                      const char **failed);
+
 int anymq_nng_subscribe(anymq_nng_socket *s, const void *topic, size_t size);
 int anymq_nng_unsubscribe(anymq_nng_socket *s, const void *topic, size_t size);
 

@@ -9,7 +9,7 @@ import os
 from cffi import FFI
 
 PACKAGE = "backends/anymq_nng"
-SOURCES = ("library", "socket", "wait", "reply", "pipes", "drained", "hangup", "access")
+SOURCES = ("library", "socket", "wait", "reply", "pipes", "drained", "hangup", "access", "tls")
 HEADERS = ("nng_api", "library", "socket", "access")
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
@@ -55,6 +55,15 @@ int anymq_nng_listener_create(anymq_nng_socket *s, const char *url, uint32_t *id
 int anymq_nng_listener_start(anymq_nng_socket *s, uint32_t id);
 int anymq_nng_listener_close(anymq_nng_socket *s, uint32_t id);
 int anymq_nng_listener_port(anymq_nng_socket *s, uint32_t id);
+
+typedef struct {
+    const char *certificate, *key, *password, *ca, *server_name;
+    int auth_mode;
+    ...;
+} anymq_nng_tls;
+int anymq_nng_tls_usable(anymq_nng_library *);
+int anymq_nng_set_tls(
+    anymq_nng_library *, int kind, uint32_t id, const anymq_nng_tls *, const char **failed);
 
 int anymq_nng_subscribe(anymq_nng_socket *s, const char *topic, size_t size);
 int anymq_nng_unsubscribe(anymq_nng_socket *s, const char *topic, size_t size);

@@ -21,6 +21,7 @@ from .errors import name_of
 from .library import Library
 from .options import ENDPOINT_OPTIONS, SOCKET_OPTIONS, get_typed
 from .protocols import OPENERS, flags_for
+from .tls import TLS_SCHEMES
 
 __all__ = ["find_features"]
 
@@ -29,7 +30,6 @@ ABSENT = {
     "option.recv_buffer_bytes": "nng's buffers count messages: use recv_buffer",
     "option.immediate": "nng always waits for a connected peer; there is no queue before that",
     "option.conflate": "nng keeps whole buffers; recv_buffer=1 with prefer_new comes near",
-    "option.tls": "TLS cannot be configured through anymq yet",
     "multipart": "a message of nng has one part",
     "contexts": "contexts are not offered through anymq yet",
     "poll_fd": "nng's descriptors are not offered through anymq yet",
@@ -50,8 +50,6 @@ PROBES = {
 """For each transport of nng a URL that a throw-away listener is made for, but never started."""
 
 UNUSABLE = {
-    "wss": "the library has it, but TLS cannot be configured through anymq yet",
-    "tls+tcp": "the library has it, but TLS cannot be configured through anymq yet",
     "zt": "the library has it, but ZeroTier cannot be configured through anymq",
     "socket": "the library has it, but it takes descriptors, which anymq does not offer",
 }
@@ -75,6 +73,7 @@ def find_features(library: Library) -> Mapping[str, Support]:
         finally:
             lib.anymq_nng_close(socket)
     found.update(_options(library))
+    found["option.tls"] = _tls(found, "tls-config of each endpoint")
     found.update(_capabilities(library, found))
     return MappingProxyType(
         {name: found[name] if name in found else _absent(name) for name in known_features()}
@@ -107,12 +106,28 @@ def _transports(library: Library, socket: object) -> Iterator[tuple[str, Support
             lib.anymq_nng_listener_close(socket, number[0])
             evidence = f"{probe}: taken"
             reason = UNUSABLE.get(scheme)
-            support = absent(reason, evidence) if reason else native(evidence)
+            if scheme in TLS_SCHEMES:
+                support = _secured(library, evidence)
+            else:
+                support = absent(reason, evidence) if reason else native(evidence)
         else:
             said = name_of(code) or str(code)
             reason = "this build leaves it out" if said == NO_TRANSPORT else library.text(code)
             support = absent(reason, f"{probe}: {said}", OTHER_BUILD)
         yield f"transport.{scheme}", support
+
+
+def _secured(library: Library, evidence: str) -> Support:
+    """A transport that is no use unless TLS can be configured."""
+    code = lib.anymq_nng_tls_usable(library.pointer)
+    if code == 0:
+        return native(f"{evidence}; nng_tls_config_alloc: taken")
+    said = "it is not all there" if code < 0 else name_of(code) or str(code)
+    return absent(
+        "the library has it, but its TLS cannot be configured",
+        f"{evidence}; nng_tls_config_alloc: {said}",
+        OTHER_BUILD,
+    )
 
 
 def _options(library: Library) -> Iterator[tuple[str, Support]]:
@@ -184,12 +199,17 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         "flush": flush,
         "bound_port": by_symbol("nng_listener_get_int", "nng_listener_getopt_int"),
     }
-    engine = library.first("nng_tls_engine_name")
-    secure = found.get("transport.tls+tcp", absent(""))
-    result["tls"] = absent(
-        secure.reason, secure.evidence if not engine else f"symbol {engine}; {secure.evidence}"
-    )
+    result["tls"] = _tls(found)
     return {name: support for name, support in result.items() if name in CAPABILITIES}
+
+
+def _tls(found: Mapping[str, Support], reason: str = "") -> Support:
+    """TLS is there where one of its transports is."""
+    transports = [found[f"transport.{scheme}"] for scheme in ("tls+tcp", "wss")]
+    usable = next(filter(None, transports), None)
+    if usable is not None:
+        return native(usable.evidence, reason)
+    return absent(transports[0].reason, transports[0].evidence, OTHER_BUILD)
 
 
 def _raw(library: Library) -> Support:

@@ -20,6 +20,7 @@ typedef struct nng_msg nng_msg;
 typedef struct nng_aio nng_aio;
 typedef struct nng_stat nng_stat;
 typedef struct nng_url nng_url;
+typedef struct nng_tls_config nng_tls_config;
 
 /* Socket addresses. 1.x and 2.x lay out IPv6 differently and number abstract sockets differently. */
 typedef union {
@@ -122,6 +123,21 @@ typedef void (*nng_pipe_callback)(nng_handle pipe, int event, void *arg);
     FN(0, get_send_fd, int, (nng_handle, int *), "nng_socket_get_send_poll_fd", NULL) \
     FN(0, get_recv_fd, int, (nng_handle, int *), "nng_socket_get_recv_poll_fd", NULL) \
     FN(0, strfree, void, (char *), "nng_strfree", NULL) \
+    FN(0, tls_config_alloc, int, (nng_tls_config **, int), "nng_tls_config_alloc", NULL) \
+    FN(0, tls_config_free, void, (nng_tls_config *), "nng_tls_config_free", NULL) \
+    FN(0, tls_config_own_cert, int, (nng_tls_config *, const char *, const char *, const char *), \
+       "nng_tls_config_own_cert", NULL) \
+    FN(0, tls_config_ca_chain, int, (nng_tls_config *, const char *, const char *), \
+       "nng_tls_config_ca_chain", NULL) \
+    FN(0, tls_config_auth_mode, int, (nng_tls_config *, int), "nng_tls_config_auth_mode", NULL) \
+    FN(0, tls_config_server_name, int, (nng_tls_config *, const char *), \
+       "nng_tls_config_server_name", NULL) \
+    FN(0, dialer_set_tls, int, (nng_handle, nng_tls_config *), "nng_dialer_set_tls", NULL) \
+    FN(0, listener_set_tls, int, (nng_handle, nng_tls_config *), "nng_listener_set_tls", NULL) \
+    FN(0, dialer_set_ptr, int, (nng_handle, const char *, void *), "nng_dialer_set_ptr", \
+       "nng_dialer_setopt_ptr") \
+    FN(0, listener_set_ptr, int, (nng_handle, const char *, void *), "nng_listener_set_ptr", \
+       "nng_listener_setopt_ptr") \
     FN(0, stats_get, int, (nng_stat **), "nng_stats_get", NULL) \
     FN(0, stats_free, void, (nng_stat *), "nng_stats_free", NULL) \
     FN(0, stat_child, const nng_stat *, (const nng_stat *), "nng_stat_child", NULL) \

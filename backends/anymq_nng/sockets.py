@@ -28,8 +28,10 @@ from .options import (
     to_native,
 )
 from .protocols import flags_for, opener
+from .tls import TLS_SCHEMES, set_tls
 
 if TYPE_CHECKING:
+    from anymq.security import TLSConfig
     from anymq.url import Address
 
     from .backend import NngBackend
@@ -58,6 +60,7 @@ class NngSocket(NativeSocket):
         self._endpoint_options: dict[str, Any] = {}
         self._socket_options: dict[str, Any] = {}
         self._ipv6 = True
+        self._tls: TLSConfig | None = None
         self._polyamorous = False
         error = ffi.new("int *")
         name = opener(protocol, raw=raw)
@@ -171,6 +174,9 @@ class NngSocket(NativeSocket):
         counted = address.scheme in COUNTED
         shown = str(address).encode()
         self._check(lib.anymq_nng_add_endpoint(self._c, tagged, counted, shown), str(address))
+        if address.scheme in TLS_SCHEMES:
+            code, what = set_tls(self._library, kind, number, address, self._tls)
+            self._check(code, f"cannot use {what} of the TLSConfig for {address}", OptionError)
         for name, value in self._endpoint_options.items():
             mapped = ENDPOINT_OPTIONS[name]
             if mapped.dialer and kind != lib.NNG_DIALER:
@@ -206,6 +212,8 @@ class NngSocket(NativeSocket):
                 if opened or self._read(mapped.native, mapped.type)[0] == 0:
                     found[name] = mapped.native
         found["ipv6"] = "the wildcard address"
+        if self.backend.supports("option.tls"):
+            found["tls"] = "tls-config"
         return MappingProxyType(found)
 
     @property
@@ -216,6 +224,8 @@ class NngSocket(NativeSocket):
         with self.handle:
             if name == "ipv6":
                 self._ipv6 = value
+            elif name == "tls":
+                self._tls = value
             elif name in ENDPOINT_OPTIONS:
                 self._endpoint_options[name] = value
             elif name == "polyamorous":
@@ -265,6 +275,8 @@ class NngSocket(NativeSocket):
         with self.handle:
             if name == "ipv6":
                 return self._ipv6
+            if name == "tls":
+                return self._tls
             if name == "polyamorous":
                 return self._polyamorous
             if name in ENDPOINT_OPTIONS:

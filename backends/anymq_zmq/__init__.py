@@ -21,10 +21,11 @@ _PROTOCOLS = (
 _OPTIONS = (
     "send_timeout", "recv_timeout", "send_buffer", "recv_buffer", "recv_max_size", "reconnect_min",
     "reconnect_max", "linger", "tcp_nodelay", "tcp_keepalive", "ipv6", "name", "routing_id",
-    "conflate", "immediate",
+    "conflate", "immediate", "curve", "plain",
 )  # fmt: skip
 _CAPABILITIES = (
     "multipart", "peers", "peer_events", "peer_address", "statistics", "bound_port", "poll_fd",
+    "curve", "plain",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from .constants import CONSTANTS, ERROR_NAMES, SOCKET_TYPES
 from .errors import Doing, make_error
 from .features import Library, detect
 from .sockets import ZmqSocket
+from .zap import ZapHandler
 
 __all__ = ["ZmqBackend", "open_backend"]
 
@@ -64,6 +65,8 @@ class ZmqBackend(Backend):
             Library(version, self._has, self._symbol, self._probe)
         )
 
+        self.zap = ZapHandler(self)
+
     def _has(self, capability: str) -> bool | None:
         answer = lib.azmq_has(self.lib, capability.encode())
         return None if answer < 0 else bool(answer)
@@ -79,6 +82,17 @@ class ZmqBackend(Backend):
             raise self.unsupported("raw")
         self.require(f"protocol.{protocol.value}")
         return ZmqSocket(self, protocol)
+
+    def curve_keypair(self) -> tuple[str, str]:
+        """A new CURVE key pair, public and secret, in Z85.
+
+        Raises:
+            UnsupportedFeature: this libzmq was built without CURVE.
+        """
+        self.require("curve")
+        public, secret = ffi.new("char[]", 41), ffi.new("char[]", 41)
+        self.check(lib.azmq_curve_keypair(self.lib, public, secret), "make a CURVE key pair")
+        return ffi.string(public).decode(), ffi.string(secret).decode()
 
     def check(self, code: int, doing: str, kind: Doing = "") -> None:
         """Raise the exception for `code` unless it is 0."""
@@ -97,6 +111,7 @@ class ZmqBackend(Backend):
         Waits for what lingers, at most `timeout` seconds; Ctrl-C ends the wait. A socket that is
         opened later gets a new context. In the child of a fork it does nothing.
         """
+        self.zap.stop()
         ending = lib.azmq_term_begin(self.lib)
         if ending == ffi.NULL:
             return

@@ -41,6 +41,7 @@ azmq_lib *azmq_open(const char *path, char *error, size_t error_size);
 const char *azmq_path(const azmq_lib *lib);
 void azmq_version(const azmq_lib *lib, int *numbers);
 int azmq_has(const azmq_lib *lib, const char *capability);
+int azmq_curve_keypair(const azmq_lib *lib, char *public_key, char *secret_key);
 int azmq_symbol(const azmq_lib *lib, const char *name);
 const char *azmq_strerror(const azmq_lib *lib, int number);
 uintptr_t azmq_ops(const azmq_lib *lib);

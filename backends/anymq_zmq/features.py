@@ -173,8 +173,6 @@ _ABSENT_OPTIONS = {
     "polyamorous": "libzmq's PAIR has one peer",
     "prefer_new": "a full buffer drops the newest; conflate keeps only the newest",
     "tls": "libzmq has TLS in wss only, and anymq does not set it up",
-    "curve": "anymq does not set it up yet; set_native reaches libzmq's own options",
-    "plain": "anymq does not set it up yet; set_native reaches libzmq's own options",
 }
 
 
@@ -213,15 +211,22 @@ def _capabilities(library: Library, found: dict[str, Support]) -> None:
     found["bound_port"] = native(version, "ZMQ_LAST_ENDPOINT")
     found["poll_fd"] = native(version, "ZMQ_FD: one for both directions, edge-triggered")
     found["tls"] = absent("libzmq has TLS in wss only, and anymq does not set it up")
-    for name in ("curve", "gssapi", "plain"):
-        has = True if name == "plain" else library.has(name)
-        evidence = version if name == "plain" or has is None else f'zmq_has("{name}") = {int(has)}'
-        if has is False:
-            found[name] = absent("not compiled into this build", evidence, f"libzmq with {name}")
-        else:
-            found[name] = absent(
-                "anymq does not set it up yet; set_native reaches libzmq's own options", evidence
-            )
+    has = library.has("gssapi")
+    found["gssapi"] = (
+        absent("not compiled into this build", 'zmq_has("gssapi") = 0', "libzmq with gssapi")
+        if has is False
+        else absent("anymq does not set it up; set_native reaches libzmq's own options", version)
+    )
+    curve = bool(library.has("curve"))
+    evidence = f'zmq_has("curve") = {int(curve)}'
+    found["curve"] = found["option.curve"] = (
+        native(evidence, "not over inproc; set it before listen and dial")
+        if curve
+        else absent("not compiled into this build", evidence, "libzmq 4.1 with curve")
+    )
+    found["plain"] = found["option.plain"] = native(
+        version, "not over inproc, and unencrypted; set it before listen and dial"
+    )
     found["draft"] = (
         native(draft_evidence)
         if draft

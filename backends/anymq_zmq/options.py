@@ -20,6 +20,9 @@ ALWAYS_NODELAY = "TCP_NODELAY (always on)"
 _CONFLATING = frozenset({Protocol.PUSH, Protocol.PULL, Protocol.PUB, Protocol.SUB, Protocol.DEALER})
 _ROUTED = frozenset({Protocol.REQ, Protocol.REP, Protocol.DEALER, Protocol.ROUTER})
 
+_UNSECURED = frozenset({"stream", "dgram", "radio", "dish"})
+"""Sockets that have no handshake, or not always."""
+
 
 def _to_ms(seconds: float) -> int:
     return 0 if seconds == 0 else max(1, round(seconds * 1000))
@@ -80,6 +83,9 @@ def mapping_for(protocol: Protocol) -> dict[str, str]:
         del names["conflate"]
     if protocol not in _ROUTED:
         del names["routing_id"]
+    if protocol.value not in _UNSECURED:
+        names["curve"] = "ZMQ_CURVE_SERVER, ZMQ_CURVE_SERVERKEY"
+        names["plain"] = "ZMQ_PLAIN_SERVER, ZMQ_PLAIN_USERNAME"
     names["tcp_nodelay"] = ALWAYS_NODELAY
     return names
 

@@ -10,12 +10,14 @@ from anymq._engine import Handle
 from anymq.abc import NativeEndpoint, NativeSocket
 from anymq.errors import OptionError
 from anymq.protocols import Protocol
+from anymq.security import CurveConfig, PlainConfig
 from anymq.url import Address
 
-from . import options
+from . import options, secured
 from ._zmq import ffi, lib
 from .addresses import check_listen, native_url, port_of, resolved, wants_ipv6
 from .constants import CONSTANTS, SOCKET_TYPES
+from .zap import Rules
 
 if TYPE_CHECKING:
     from .backend import ZmqBackend
@@ -37,7 +39,14 @@ class ZmqSocket(NativeSocket):
         self.raw = False
         self._ipv6 = True
         self._immediate = True
-        self._mapping = options.mapping_for(protocol)
+        self._mapping = {
+            name: native
+            for name, native in options.mapping_for(protocol).items()
+            if backend.supports(f"option.{name}")
+        }
+        self._security: dict[str, CurveConfig | PlainConfig] = {}
+        self._rules: Rules | None = None
+        self._used = False
         result = ffi.new("azmq_sock **")
         backend.check(
             lib.azmq_socket(backend.lib, SOCKET_TYPES[protocol.value], result),
@@ -82,12 +91,14 @@ class ZmqSocket(NativeSocket):
     def listen(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
         check_listen(address)
+        self._check_secured(address)
         numeric = resolved(address, self._ipv6)
         ipv6 = wants_ipv6(numeric, self._ipv6)
         url = native_url(numeric)
         number = ffi.new("uint32_t *")
         actual = ffi.new("char[]", 256)
         with self.handle:
+            self._used = True
             self._set("ZMQ_IPV6", int(ipv6))
             code = lib.azmq_listen(self._sock, url.encode(), number, actual, 256)
             if code in _NO_IPV6 and ipv6 and address.wildcard:
@@ -103,10 +114,12 @@ class ZmqSocket(NativeSocket):
 
     def dial(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
+        self._check_secured(address)
         ipv6 = wants_ipv6(address, self._ipv6)
         url = native_url(address)
         number = ffi.new("uint32_t *")
         with self.handle:
+            self._used = True
             self._set("ZMQ_IPV6", int(ipv6))
             code = lib.azmq_dial(self._sock, url.encode(), number)
         self.backend.check(code, f"dial {address}", "dial")
@@ -130,6 +143,9 @@ class ZmqSocket(NativeSocket):
                     backend="zmq",
                 )
             return
+        if name in ("curve", "plain"):
+            self._set_security(name, value)
+            return
         portable = options.PORTABLE[name]
         with self.handle:
             if name == "immediate":
@@ -147,8 +163,46 @@ class ZmqSocket(NativeSocket):
             return self._ipv6
         if name == "immediate":
             return self._immediate
+        if name in ("curve", "plain"):
+            with self.handle:
+                return self._security.get(name)
         portable = options.PORTABLE[name]
         return portable.to_portable(self.get_native(portable.option))
+
+    def _set_security(self, name: str, config: CurveConfig | PlainConfig | None) -> None:
+        with self.handle:
+            if config is self._security.get(name):
+                return
+            if self._used:
+                raise OptionError(f"set {name} before the first listen or dial", backend="zmq")
+            other = "plain" if name == "curve" else "curve"
+            if other in self._security:
+                raise OptionError(
+                    f"a libzmq socket has curve or plain, and this one has {other}", backend="zmq"
+                )
+            if self._rules is not None:  # libzmq does not let a ZMQ_ZAP_DOMAIN be taken back
+                raise OptionError(
+                    f"{name} has users or a list of clients, which stay: open another socket",
+                    backend="zmq",
+                )
+        rules = None if config is None else secured.rules_for(config)
+        if rules is not None:
+            self.backend.zap.add(rules)
+        with self.handle:
+            if name in self._security:
+                secured.clear(self, name)
+                del self._security[name]
+            if config is not None:
+                secured.apply(self, config, rules)
+                self._security[name], self._rules = config, rules
+
+    def _check_secured(self, address: Address) -> None:
+        if self._security and address.scheme in ("inproc", "udp"):
+            raise OptionError(
+                f"libzmq neither encrypts nor asks for passwords over {address.scheme}: "
+                f"{', '.join(self._security)} cannot be had at {address}",
+                backend="zmq",
+            )
 
     def _require_option(self, name: str) -> None:
         if name not in self._mapping:

@@ -40,6 +40,7 @@ from .features import Support
 from .message import Message
 from .protocols import Protocol
 from .registry import BackendStatus, backends, get_backend
+from .security import CurveConfig, PlainConfig, TLSConfig
 from .socket import DEFAULT, Socket
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = [
     "ConfigError",
     "ConnectionLost",
     "ConnectionRefused",
+    "CurveConfig",
     "Dialer",
     "ForkedError",
     "LibraryInfo",
@@ -70,11 +72,13 @@ __all__ = [
     "OptionError",
     "PeerEvent",
     "PermissionDenied",
+    "PlainConfig",
     "Protocol",
     "ResourceExhausted",
     "Socket",
     "StateError",
     "Support",
+    "TLSConfig",
     "Timeout",
     "UnsupportedFeature",
     "WouldBlock",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, TypeVa
 
 from .errors import OptionError
 from .protocols import Protocol
+from .security import CurveConfig, PlainConfig, TLSConfig
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -176,6 +177,8 @@ def inapplicable(name: str, protocol: Protocol, raw: bool) -> str:
     return ""
 
 
+_OBJECTS: Mapping[str, type] = {"tls": TLSConfig, "curve": CurveConfig, "plain": PlainConfig}
+
 _WANTED = {
     "seconds": "a number of seconds",
     "seconds_or_none": "a number of seconds or None",
@@ -214,6 +217,10 @@ def check_option(name: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
             raise _wrong_type(spec, value)
     elif kind == "object":
+        if not isinstance(value, _OBJECTS[name]):
+            raise OptionError(
+                f"{name} takes {_OBJECTS[name].__name__} or None, not {type(value).__name__}"
+            )
         return value
     elif not isinstance(value, {"bool": bool, "str": str, "bytes": bytes}[kind]):
         raise _wrong_type(spec, value)
@@ -287,6 +294,6 @@ class SocketOptions(TypedDict, total=False):
     immediate: bool
     polyamorous: bool
     prefer_new: bool
-    tls: Any
-    curve: Any
-    plain: Any
+    tls: TLSConfig | None
+    curve: CurveConfig | None
+    plain: PlainConfig | None

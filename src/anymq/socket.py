@@ -30,6 +30,7 @@ from .options import (
     inapplicable,
 )
 from .protocols import Protocol
+from .security import CurveConfig, PlainConfig, TLSConfig
 from .url import parse
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ class Socket:
     immediate = Option[bool]("immediate")
     polyamorous = Option[bool]("polyamorous")
     prefer_new = Option[bool]("prefer_new")
-    tls = Option[Any]("tls")
-    curve = Option[Any]("curve")
-    plain = Option[Any]("plain")
+    tls = Option[TLSConfig | None]("tls")
+    curve = Option[CurveConfig | None]("curve")
+    plain = Option[PlainConfig | None]("plain")
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import pytest
 
 import anymq
 from anymq.options import LIBRARY, OPTIONS, OptionSpec
+from anymq.security import CurveConfig, PlainConfig, TLSConfig
 from tests.support import Sockets
 
 VALUES: dict[str, list[Any]] = {
@@ -38,6 +39,13 @@ VALUES: dict[str, list[Any]] = {
     "prefer_new": [True, False],
 }
 """Good values of every option that is not an object."""
+
+SECURITY: dict[str, Any] = {
+    "tls": TLSConfig(),
+    "curve": CurveConfig(bytes(32), bytes(32), server=True),
+    "plain": PlainConfig("user", "password"),
+}
+"""Good values of the options that are objects."""
 
 BAD: dict[str, list[Any]] = {
     "seconds": [-1, -0.5, math.nan, math.inf, 1e12, "1", None, True, [], b"1"],
@@ -229,9 +237,11 @@ def test_security_is_never_pretended(sockets: Sockets, name: str) -> None:
     """Where it is not to be had, asking for it is an error and not a plain connection."""
     if sockets.backend.supports(f"option.{name}"):
         assert getattr(sockets.open("pair"), name) is None
+        with pytest.raises(anymq.OptionError, match=name):
+            sockets.open("pair", **{name: object()})
     else:
         with pytest.raises(anymq.UnsupportedFeature, match=name) as caught:
-            sockets.open("pair", **{name: object()})
+            sockets.open("pair", **{name: SECURITY[name]})
         assert caught.value.feature == f"option.{name}"
 
 

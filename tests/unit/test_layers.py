@@ -16,7 +16,7 @@ import anymq
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "anymq"
 BACKENDS = sorted(p for p in (ROOT / "backends").glob("anymq_*") if p.is_dir())
-CONTRACT = {"abc", "errors", "features", "options", "url", "protocols", "_engine"}
+CONTRACT = {"abc", "errors", "features", "options", "url", "protocols", "security", "_engine"}
 """Modules of anymq that a backend may import."""
 
 

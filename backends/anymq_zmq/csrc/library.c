@@ -82,6 +82,7 @@ static const symbol_entry SYMBOLS[] = {
     NEEDED(msg_size, "msg_size"),
     NEEDED(msg_more, "msg_more"),
     EXTRA(has, "has"),
+    EXTRA(curve_keypair, "curve_keypair"),
     EXTRA(msg_routing_id, "msg_routing_id"),
     EXTRA(msg_set_routing_id, "msg_set_routing_id"),
 };
@@ -173,6 +174,14 @@ void azmq_version(const azmq_lib *lib, int *numbers)
 int azmq_has(const azmq_lib *lib, const char *capability)
 {
     return lib->api.has == NULL ? -1 : lib->api.has(capability) != 0;
+}
+
+/* Both are given 41 bytes: 40 of Z85 and a zero. */
+int azmq_curve_keypair(const azmq_lib *lib, char *public_key, char *secret_key)
+{
+    if (lib->api.curve_keypair == NULL)
+        return ENOTSUP;
+    return lib->api.curve_keypair(public_key, secret_key) == 0 ? 0 : lib->api.get_errno();
 }
 
 int azmq_symbol(const azmq_lib *lib, const char *name)

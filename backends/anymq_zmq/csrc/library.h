@@ -57,6 +57,7 @@ typedef struct azmq_api {
     size_t (*msg_size)(const void *msg);
     int (*msg_more)(const void *msg);
     int (*has)(const char *capability);                     /* 4.1 */
+    int (*curve_keypair)(char *public_key, char *secret_key); /* 4.0, with CURVE */
     uint32_t (*msg_routing_id)(void *msg);                  /* draft */
     int (*msg_set_routing_id)(void *msg, uint32_t id);      /* draft */
 } azmq_api;
@@ -105,6 +106,7 @@ azmq_lib *azmq_open(const char *path, char *error, size_t error_size);
 const char *azmq_path(const azmq_lib *lib);
 void azmq_version(const azmq_lib *lib, int *numbers);
 int azmq_has(const azmq_lib *lib, const char *capability); /* -1: it cannot be asked */
+int azmq_curve_keypair(const azmq_lib *lib, char *public_key, char *secret_key);
 int azmq_symbol(const azmq_lib *lib, const char *name);
 const char *azmq_strerror(const azmq_lib *lib, int number);
 uintptr_t azmq_ops(const azmq_lib *lib);
