@@ -2,13 +2,15 @@
 
 Each entry is keyed by what a backend says of itself, never by its name, is explained in
 `docs/semantics.md` under its id, and is strict: a test marked `differs("D2")` must fail where the
-difference applies, so that an entry goes when its reason does.
+difference applies, so that an entry goes when its reason does. Only where a library would crash,
+hang, or differ just now and then is the test not run at all (`run=False`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from anymq.abc import Backend
 
@@ -20,10 +22,21 @@ class Difference:
     Attributes:
         reason: one sentence for people.
         applies: whether it concerns this backend.
+        only: for some of the suite's axes ("transport", "pattern", "protocol"), the cases concerned.
+        run: False where the test must not be run, since it could end or stop the whole process, or
+            where its outcome is a matter of chance.
     """
 
     reason: str
     applies: Callable[[Backend], bool]
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    run: bool = True
+
+    def concerns(self, params: Mapping[str, Any]) -> bool:
+        """Whether it concerns a test with these parameters, `backend` among them."""
+        return self.applies(params["backend"]) and all(
+            str(params[axis]) in cases for axis, cases in self.only.items()
+        )
 
 
 DIFFERENCES: dict[str, Difference] = {

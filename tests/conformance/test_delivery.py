@@ -8,7 +8,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, fill
+
+from .support import LIMIT, Sockets, fill
 
 COUNT, SIZE = 1000, 10_000
 LARGE = 16 * 1024 * 1024

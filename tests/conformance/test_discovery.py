@@ -10,7 +10,8 @@ import pytest
 import anymq
 from anymq.abc import Backend, LibraryInfo
 from anymq.features import TRANSPORTS, Support, known_features
-from tests.support import BACKENDS, Sockets, mapped
+
+from .support import BACKENDS, Sockets, mapped
 
 
 def test_every_feature_has_an_answer(backend: Backend) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 import anymq
 from anymq import url as grammar
-from tests.support import LIMIT, TRANSPORTS, Sockets, eventually
-from tests.urls import BAD_URLS
+
+from .support import LIMIT, TRANSPORTS, Sockets, eventually
+from .urls import BAD_URLS
 
 
 def has_ipv6() -> bool:

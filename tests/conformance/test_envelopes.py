@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, no_more, subscriptions_settled
+
+from .support import LIMIT, Sockets, no_more, subscriptions_settled
 
 multipart = pytest.mark.requires("multipart")
 

@@ -10,7 +10,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, finish_program, run_program, start_program
+
+from .support import LIMIT, Sockets, finish_program, run_program, start_program
 
 ENDS = {
     "end of the program": "",

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from tests.support import Sockets, descriptors, eventually, run_program, threads
+from .support import Sockets, descriptors, eventually, run_program, threads
 
 ROUNDS = int(os.environ.get("ANYMQ_TEST_LEAK_ROUNDS", "20"))
 

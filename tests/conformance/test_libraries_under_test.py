@@ -7,7 +7,8 @@ import os
 import pytest
 
 import anymq
-from tests.support import LIBRARIES, Sockets, mapped
+
+from .support import LIBRARIES, Sockets, mapped
 
 EXPECTED = [name for name in os.environ.get("ANYMQ_TEST_EXPECT", "").split(",") if name]
 NAMED = [e for e in os.environ.get("ANYMQ_TEST_LIBRARIES", "").split(",") if e]

@@ -10,7 +10,8 @@ import pytest
 
 import anymq
 from anymq.abc import Backend
-from tests.support import BACKENDS, LIMIT, mapped, run_program
+
+from .support import BACKENDS, LIMIT, mapped, run_program
 
 
 def test_several_builds_at_once(backend: Backend, tmp_path: Path) -> None:

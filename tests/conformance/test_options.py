@@ -10,7 +10,8 @@ import pytest
 import anymq
 from anymq.options import LIBRARY, OPTIONS, OptionSpec
 from anymq.security import CurveConfig, PlainConfig, TLSConfig
-from tests.support import Sockets
+
+from .support import Sockets
 
 VALUES: dict[str, list[Any]] = {
     "send_timeout": [None, 0, 0.25, 5, 100.0],

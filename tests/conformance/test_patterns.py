@@ -8,7 +8,8 @@ import threading
 import pytest
 
 import anymq
-from tests.support import LIMIT, Pattern, Sockets, drain, eventually, no_more, subscriptions_settled
+
+from .support import LIMIT, Pattern, Sockets, drain, eventually, no_more, subscriptions_settled
 
 BODIES = [b"one", b"", b"\0\xff" * 50, bytes(range(256)) * 40]
 

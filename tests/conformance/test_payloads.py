@@ -10,7 +10,8 @@ import threading
 import pytest
 
 import anymq
-from tests.support import LIMIT, Pattern, Sockets
+
+from .support import LIMIT, Pattern, Sockets
 
 MIB = 1024 * 1024
 

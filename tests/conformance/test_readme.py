@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import LIMIT, Sockets
+from .support import LIMIT, Sockets
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -8,7 +8,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, eventually
+
+from .support import LIMIT, Sockets, eventually
 
 FAST = {"reconnect_min": 0.02}
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, no_more
+
+from .support import LIMIT, Sockets, no_more
 
 pytestmark = pytest.mark.requires("protocol.req", "protocol.rep")
 
