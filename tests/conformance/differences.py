@@ -22,7 +22,7 @@ class Difference:
     Attributes:
         reason: one sentence for people.
         applies: whether it concerns this backend.
-        only: for some of the suite's axes ("transport", "pattern", "protocol"), the cases concerned.
+        only: the cases concerned, by axis of the suite ("transport", "pattern", "protocol").
         run: False where the test must not be run, since it could end or stop the whole process, or
             where its outcome is a matter of chance.
     """
