@@ -27,10 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SUITE = Path(__file__).parent
-PACKAGE = __package__ or "anymq_conformance"
-ROOT = SUITE.parents[PACKAGE.count(".")]
-"""The folder from which the suite is imported."""
+SUITE = Path(__file__).resolve().parent
+ROOT = next(folder for folder in SUITE.parents if not (folder / "__init__.py").is_file())
+"""The folder from which pytest imports the suite, whatever else leads to it."""
+
+PACKAGE = ".".join(SUITE.relative_to(ROOT).parts)
+"""What pytest calls it: `anymq_conformance` where it is installed."""
 
 TEST_LIMIT = 60.0
 """Seconds for a test that does not say otherwise."""
