@@ -11,10 +11,22 @@ import pytest
 
 from anymq.abc import Handle
 
-POINTERS = (
-    "msg_init msg_release try_send try_recv wait_fd events wait_send wait_recv interrupt drained "
-    "peers peer_fd next_event close"
-).split()
+POINTERS = [
+    "msg_init",
+    "msg_release",
+    "try_send",
+    "try_recv",
+    "wait_fd",
+    "events",
+    "wait_send",
+    "wait_recv",
+    "interrupt",
+    "drained",
+    "peers",
+    "peer_fd",
+    "next_event",
+    "close",
+]
 """The functions of `anymq_ops`, in their order."""
 
 EDGE, NEEDS_LOCK, NATIVE_WAIT = 2, 1, 4
@@ -40,7 +52,7 @@ def refused(traits: int = 0, abi: int = 1, size: int | None = None, without: str
 
 
 @pytest.mark.parametrize(
-    "name", "msg_init msg_release try_send try_recv wait_fd peers close".split()
+    "name", ["msg_init", "msg_release", "try_send", "try_recv", "wait_fd", "peers", "close"]
 )
 def test_what_every_table_needs(name: str) -> None:
     assert refused(without=name) == f"the backend's table of operations lacks {name}"
