@@ -454,9 +454,6 @@ class Socket:
 
         Args:
             timeout: end when nothing has happened for so many seconds; None: never.
-
-        Raises:
-            UnsupportedFeature: the library tells nothing of its peers.
         """
         self._backend.require("peer_events")
         while True:
