@@ -35,10 +35,11 @@ examples:
                                               of what was recorded on many builds
   anymq matrix --check                        are those pages current?
 
-With results, --check makes the pages again, and asks each recorded build that is found here (a file
-given by --build, or an installed package of the very same origin) whether it still says
-what was recorded of it. Results are those in ./{RESULTS} if there are any. Without results it
-makes the page that `anymq matrix --output` made again, if the same versions are here.
+With results (by default those in ./{RESULTS}, if there are any), --check makes the pages again, and
+asks each recorded build that is found here whether it still says what was recorded of it: a file
+given by --build, an installed package of the very same origin, or what the laboratory has fetched
+to ./.lab or $ANYMQ_LAB_CACHE. Without results it makes the page that `anymq matrix --output` made
+again, if the same versions are here.
 
 exit status: 0; with --check: 0 current, {check.STALE} stale or missing, or a build says something
 else now, {check.NOT_COMPARABLE} not comparable: nothing is wrong, but none of the builds that the

@@ -32,6 +32,7 @@ STALE = 1
 NOT_COMPARABLE = 3
 LIMIT = 60.0
 """Seconds that a library may take to be loaded and asked."""
+LABORATORY = ".lab"
 CHANGED_LINES = 40
 """Lines of a page's changes that are printed."""
 
@@ -135,20 +136,25 @@ def _answers(results: Results, given: Mapping[str, str]) -> Iterator[tuple[str, 
     installed = open_backends().values()
     for build in results.loadable:
         recorded = results.features.get(build.name)
-        if build.name in given:
-            said = _ask(build, given[build.name])
-            if isinstance(said, str):
-                yield build.name, Answer(problem=said, asked_for=True)
-                continue
-        else:
-            found = _installed(build, installed)
-            if found is None:
-                continue
-            said = found
-        if recorded is None:
+        said = _said(build, given, installed)
+        if said is None:
+            continue
+        if isinstance(said, str):
+            yield build.name, Answer(problem=said, asked_for=build.name in given)
+        elif recorded is None:
             yield build.name, Answer(problem="no features were recorded of it")
         else:
             yield build.name, Answer(tuple(compare(recorded, said)))
+
+
+def _said(
+    build: Build, given: Mapping[str, str], installed: Iterable[Backend]
+) -> Features | str | None:
+    """What a build says now, why it cannot be asked, or None if it is not here."""
+    if build.name in given:
+        return _ask(build, given[build.name])
+    path = _in_laboratory(build)
+    return _installed(build, installed) or (_ask(build, path) if path else None)
 
 
 def compare(recorded: Features, now: Features) -> Iterator[str]:
@@ -197,6 +203,15 @@ def _ask(build: Build, path: str) -> Features | str:
         said["wire"],
         msgspec.json.decode(texts, type=dict[str, Record]),
     )
+
+
+def _in_laboratory(build: Build) -> str | None:
+    """The file of a build in the folder that the laboratory fetches builds to, if it is there."""
+    place = Path(os.environ.get("ANYMQ_LAB_CACHE") or LABORATORY) / "builds" / build.name
+    if not build.file:
+        return None
+    files = (place / build.file, place / "build" / build.file)
+    return next((str(file.resolve()) for file in files if file.is_file()), None)
 
 
 def _installed(build: Build, backends: Iterable[Backend]) -> Features | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -50,13 +51,14 @@ def _named(backends: Iterable[Backend]) -> dict[str, Backend]:
     for backend in backends:
         of_library.setdefault(backend.name, []).append(backend)
     named: dict[str, Backend] = {}
+    uses: Counter[str] = Counter()
     for library, builds in sorted(of_library.items()):
         for backend in builds:
             name = library
             if len(builds) > 1:
                 name = f"{library}-{'.'.join(map(str, backend.library.version))}"
-            others = sum(n == name or n.startswith(f"{name}--") for n in named)
-            named[f"{name}--{others + 1}" if others else name] = backend
+            uses[name] += 1
+            named[name if uses[name] == 1 else f"{name}-{uses[name]}"] = backend
     return named
 
 

@@ -45,8 +45,8 @@ the notes below, which say why."""
 INTEROP = """\
 From [{file}]({file}). One run for each pair of builds, protocol, transport and direction of
 connecting: up to {count} messages of each of {sizes} bytes, and it is `ok` when all arrive whole
-and in order within {timeout:g} s. `18/20`: that many of the runs were ok; `–`: one of the two builds lacks
-the protocol or the transport; `not run`: no run has told."""
+and in order within {timeout:g} s. `18/20`: that many of the runs were ok; `–`: one of the
+two builds lacks the protocol or the transport; `not run`: no run has told."""
 
 
 def render(results: Results, folder: str = "", html: str = "") -> str:
@@ -143,18 +143,19 @@ def _features(results: Results, section: Section, folder: str) -> list[str]:
     if folder:
         lines += ["", f"From {folder}/features/, one file for each build."]
     else:
-        return lines + _feature_table(results, section, results.loadable)
+        return lines + _feature_table(results, section, results.loadable, full=True)
     for library, builds in results.libraries.items():
         lines += ["", f"### {section.title} of {library}"]
         lines += _feature_table(results, section, builds)
     return lines
 
 
-def _feature_table(results: Results, section: Section, builds: Sequence[Build]) -> list[str]:
-    """The table of some builds; of one library's, what none of them has is left to the notes."""
-    several = len({build.library for build in builds}) > 1
-    shown = [row for row in section.rows if several or _somewhere(results, row, builds)]
-    names = [build.name if several or build.short == "" else build.short for build in builds]
+def _feature_table(
+    results: Results, section: Section, builds: Sequence[Build], *, full: bool = False
+) -> list[str]:
+    """The table of some builds; unless it is `full`, what none of them has is left to the notes."""
+    shown = [row for row in section.rows if full or _somewhere(results, row, builds)]
+    names = [build.name if full else build.short for build in builds]
     cells = [
         [_code(section, row), *row.more, *(_cell(results, build, row) for build in builds)]
         for row in shown
@@ -162,7 +163,7 @@ def _feature_table(results: Results, section: Section, builds: Sequence[Build]) 
     lines = ["", *table([*section.columns, *names], cells)] if shown else []
     for library in dict.fromkeys(build.library for build in builds):
         own = [build for build in builds if build.library == library]
-        lines += _notes(results, section, own, f"{library}:" if several else "")
+        lines += _notes(results, section, own, f"{library}:" if full else "")
     return lines
 
 

@@ -227,7 +227,7 @@ def _support(results: Results, build: Build, row: Row, folder: str) -> str:
         record.evidence and f"evidence: {record.evidence}",
         folder and f"from {folder}/features/{build.name}.json",
     ]
-    title = escape("\n".join(filter(None, told)))
+    title = "&#10;".join(escape(text) for text in told if text)
     return f'<td class="{record.status}" title="{title}">{record.status}</td>'
 
 

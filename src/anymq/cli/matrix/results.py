@@ -108,6 +108,14 @@ class Features(_Strict, frozen=True):
     features: dict[str, Record]
 
 
+class _RawFeatures(_Strict, frozen=True):
+    build: str
+    library: str
+    version_text: str
+    wire: str
+    features: dict[str, msgspec.Raw]
+
+
 class Failure(_Strict, frozen=True):
     test: str
     message: str
@@ -250,8 +258,8 @@ def read_results(folder: Path) -> Results:
     return Results(
         recorded.anymq,
         tuple(recorded.builds),
-        dict(_of_builds(folder / "features", Features, builds, _check_features)),
-        dict(_of_builds(folder / "conformance", Conformance, builds)),
+        dict(_of_builds(folder / "features", _read_features, builds)),
+        dict(_of_builds(folder / "conformance", _read_conformance, builds)),
         {path.stem: _read_interop(path, builds) for path in _files(folder / "interop")},
     )
 
@@ -278,13 +286,10 @@ _OfBuild = TypeVar("_OfBuild", Features, Conformance)
 
 
 def _of_builds(
-    folder: Path,
-    kind: type[_OfBuild],
-    builds: Mapping[str, Build],
-    check: Callable[[Path, _OfBuild, Build], None] | None = None,
+    folder: Path, read: Callable[[Path], _OfBuild], builds: Mapping[str, Build]
 ) -> Iterator[tuple[str, _OfBuild]]:
     for path in _files(folder):
-        found = _read(path, kind)
+        found = read(path)
         if found.build != path.stem:
             raise _wrong(path, "build", f"{found.build!r}, in the file of {path.stem!r}")
         build = builds.get(found.build)
@@ -292,19 +297,26 @@ def _of_builds(
             raise _wrong(path, "build", f"there is no build {found.build!r} in {BUILDS}")
         if not build.loads:
             raise _wrong(path, "build", f"{found.build!r} does not load, says {BUILDS}")
-        if check:
-            check(path, found, build)
+        if isinstance(found, Features):
+            for key in ("library", "wire", "version_text"):
+                said, recorded = getattr(found, key), getattr(build, key)
+                if recorded is not None and said != recorded:
+                    raise _wrong(path, key, f"{said!r}; {BUILDS} says {recorded!r}")
         yield found.build, found
 
 
-def _check_features(path: Path, found: Features, build: Build) -> None:
-    for key in ("library", "wire", "version_text"):
-        said, recorded = getattr(found, key), getattr(build, key)
-        if recorded is not None and said != recorded:
-            raise _wrong(path, key, f"{said!r}; {BUILDS} says {recorded!r}")
-    unknown = [name for name in found.features if name not in known_features()]
-    if unknown:
-        raise _wrong(path, f"features.{unknown[0]}", "there is no such feature")
+def _read_features(path: Path) -> Features:
+    raw = _read(path, _RawFeatures)
+    records = {}
+    for name, text in raw.features.items():
+        if name not in known_features():
+            raise _wrong(path, f"features.{name}", "there is no such feature")
+        records[name] = _decode(path, text, Record, f"features.{name}")
+    return Features(raw.build, raw.library, raw.version_text, raw.wire, records)
+
+
+def _read_conformance(path: Path) -> Conformance:
+    return _read(path, Conformance)
 
 
 def _read_interop(path: Path, builds: Mapping[str, Build]) -> Interop:
@@ -327,12 +339,19 @@ def _read_interop(path: Path, builds: Mapping[str, Build]) -> Interop:
 
 def _read(path: Path, kind: type[_T]) -> _T:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        text = path.read_bytes()
     except FileNotFoundError:
         raise ResultsError(f"{path}: there is no such file") from None
+    return _decode(path, text, kind)
+
+
+def _decode(path: Path, text: bytes | msgspec.Raw, kind: type[_T], key: str = "") -> _T:
+    """Read text that is the whole file, or what is at `key` in it."""
+    try:
+        return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        raise _wrong(path, where.strip("`").removeprefix("$").removeprefix("."), what) from None
+        raise _wrong(path, (key + where.strip("`").removeprefix("$")).lstrip("."), what) from None
     except msgspec.DecodeError as error:
         raise ResultsError(f"{path}: not JSON: {error}") from None
 
