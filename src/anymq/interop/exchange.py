@@ -36,20 +36,25 @@ class _Terms:
 
 
 def _terms(
-    plan: Plan, pattern: Pattern, sender: Mapping[str, Any], receiver: Mapping[str, Any]
+    plan: Plan, cell: Cell, sender: Mapping[str, Any], receiver: Mapping[str, Any]
 ) -> _Terms:
-    traits = [sender["traits"], receiver["traits"]]
-    limits = [trait["max_size"] for trait in traits if "max_size" in trait]
-    single = any(trait.get("single") for trait in traits)
-    sizes = messages(plan.sizes, plan.count, single, min(limits) if limits else None)
-    left_out = max(plan.sizes) not in sizes
-    note = f"sizes above {min(limits)} bytes were left out" if left_out else ""
-    if any({pattern.sender, pattern.receiver} & set(t.get("one_way", ())) for t in traits):
-        pattern = pattern.one_way()
-    repeats = pattern.sender in sender["traits"].get("repeats", ())
+    pattern, theirs, others = cell.pattern, sender["traits"], receiver["traits"]
+    both = (theirs, others)
+    most = min(t.get("max_size", {}).get(cell.transport, 2**30) for t in both)
+    least = max(t.get("min_size", 0) for t in both)
+    single = any(t.get("single") for t in both)
+    sizes = [s for s in messages(plan.sizes, plan.count, single) if least <= s <= most]
+    if not sizes:
+        raise Failed("unsupported", f"they share messages of {least} to {most} bytes only")
+    left_out = sorted({size for size in plan.sizes if not least <= size <= most})
+    note = f"without {', '.join(map(str, left_out))} bytes: a limit of theirs" if left_out else ""
+    repeats = pattern.sender in theirs.get("repeats", ())
+    if any({pattern.sender, pattern.receiver} & set(t.get("one_way", ())) for t in both):
+        pattern = replace(pattern, script="paced")
     if repeats:
-        pattern = replace(pattern, marks=False)
-    alike = pattern.two_way and pattern.receiver in receiver["traits"].get("answers_alike", ())
+        script = "paced" if pattern.script == "stream" else pattern.script
+        pattern = replace(pattern, script=script, marks=False)
+    alike = pattern.two_way and pattern.receiver in others.get("answers_alike", ())
     return _Terms(pattern, sizes, alike, repeats, note)
 
 
@@ -61,7 +66,7 @@ def exchange(
     Raises:
         Failed: it could not begin, or a side hung or died, which makes both unusable.
     """
-    terms = _terms(plan, cell.pattern, sender[1], receiver[1])
+    terms = _terms(plan, cell, sender[1], receiver[1])
     protocols = {"sender": cell.pattern.sender, "receiver": cell.pattern.receiver}
     sides = {"sender": sender[0], "receiver": receiver[0]}
     listener = cell.listener

@@ -33,11 +33,6 @@ class Pattern:
     def two_way(self) -> bool:
         return self.script in ("turns", "dialogue")
 
-    def one_way(self) -> Pattern:
-        """The same for a program that either sends or receives."""
-        script = "paced" if self.marks else "stream"
-        return Pattern(self.sender, self.receiver, script, self.wires, self.marks)
-
 
 _BOTH = ("sp", "zmtp")
 

@@ -30,17 +30,11 @@ def check_numbers(sizes: Sequence[int], count: int, timeout: float) -> None:
         raise ValueError("timeout is above 0 and at most 3600 s")
 
 
-def messages(
-    sizes: Sequence[int], count: int, single: bool = False, max_size: int | None = None
-) -> list[int]:
-    """Sizes of the messages of one exchange, in their order.
-
-    With `single` one of each size, else `count`; with `max_size` only those that are no larger.
-    """
+def messages(sizes: Sequence[int], count: int, single: bool = False) -> list[int]:
+    """Sizes of the messages of one exchange, in their order; with `single` one of each size."""
     return [
         size
         for size in sizes
-        if max_size is None or size <= max_size
         for _ in range(1 if single else min(count, LARGE_COUNT) if size >= LARGE else count)
     ]
 

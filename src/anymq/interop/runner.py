@@ -176,7 +176,7 @@ class _Sides:
         """An address to listen at that nobody else has."""
         if transport == "ipc":
             return f"ipc://{self.laboratory.folder}/{next(self._numbers)}"
-        return f"{transport}://127.0.0.1:0" + ("/interop" if transport == "ws" else "")
+        return f"{transport}://127.0.0.1:0"
 
     def get(self, build: Build, part: str) -> tuple[Side, dict[str, Any]]:
         """A live process of the build and what it said of itself.

@@ -89,9 +89,9 @@ class Received:
 
     def add(self, data: bytes) -> int:
         """Note a message; its number, or -1. What a repeating sender repeats is noted once."""
+        if self.is_repeated(data):
+            return self._next - 1
         number = self._find(data)
-        if self.repeats and number == self._next - 1 and number >= 0:
-            return number
         self.order.append(number)
         if number >= 0:
             self._next = max(self._next, number + 1)
@@ -111,9 +111,11 @@ class Received:
         later = [n for n in alike if n >= self._next]
         if later or alike:
             return (later or alike)[0]
-        if self.repeats and self._next and data == expected[self._next - 1]:
-            return self._next - 1
         return -1
+
+    def is_repeated(self, data: bytes) -> bool:
+        """Whether this came before, of a sender that says the same until it was heard."""
+        return self.repeats and any(data == self.expected[n] for n in range(self._next))
 
     def _difference(self, data: bytes) -> str:
         number = self.expected.number_of(data)

@@ -44,8 +44,8 @@ def hello(
 
     Traits, all optional: `answers_alike` (protocols whose answers are all the same one),
     `one_way` (protocols in which it either sends or receives), `repeats` (protocols in which it
-    sends the same again until it was heard), `single` (one message of a size is enough),
-    `max_size` (bytes).
+    sends the same again until it was heard), `single` (true: one message of a size is enough),
+    `min_size` (bytes) and `max_size` (bytes by transport).
     """
     return {
         "library": library,

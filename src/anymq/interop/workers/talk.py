@@ -110,12 +110,13 @@ class Talk:
         if self.into.order:
             self.connected = True
 
-    def _left(self) -> float:
+    def left(self) -> float:
+        """Seconds until the limit."""
         return self._end - time.monotonic()
 
     def _send(self, data: bytes) -> None:
         while True:
-            left = self._left()
+            left = self.left()
             if left <= 0:
                 raise TimeoutError("the time to send is over")
             try:
@@ -196,10 +197,10 @@ class Talk:
         patience = 0.005
         for number in range(1, 1_000_000):
             self._send(mark(self.out.key, number))
-            if self.channel.wait_heard(-number, min(patience, max(self._left(), 0))):
+            if self.channel.wait_heard(-number, min(patience, max(self.left(), 0))):
                 self.connected = True
                 return
-            if self._left() <= 0:
+            if self.left() <= 0:
                 raise TimeoutError("none of the marks was heard")
             patience = min(patience * 1.5, 1.0)
 
@@ -222,24 +223,29 @@ class Talk:
         for number in range(1, 1_000_000):
             self._send(mark(self.out.key, number))
             try:
-                while mark_number(self._recv(patience), self.into.expected.key) != number:
+                while not self._answers(self._recv(patience), number):
                     continue
             except TimeoutError:
-                if self._left() <= 0:
+                if self.left() <= 0:
                     raise TimeoutError("none of the marks was answered") from None
                 patience = min(patience * 1.5, 1.0)
                 continue
             self.connected = True
             return
 
+    def _answers(self, data: bytes, number: int) -> bool:
+        """Whether this is the answer to a mark; to any, where the other side knows one answer."""
+        return self.into.expected.constant or mark_number(data, self.into.expected.key) == number
+
     def _dialogue_second(self) -> None:
-        for number in range(len(self.out)):
-            while True:
-                data = self._recv()
-                marked = mark_number(data, self.into.expected.key)
-                if marked is None:
-                    break
+        while self.sent < len(self.out):
+            data = self._recv()
+            marked = mark_number(data, self.into.expected.key)
+            if marked is not None:
                 if marked > 0:
                     self._send(mark(self.out.key, marked))
-            self.into.add(data)
-            self._say(number)
+            elif self.into.is_repeated(data):
+                self._send(self.out[self.sent - 1])
+            else:
+                self.into.add(data)
+                self._say(self.sent)
