@@ -42,8 +42,10 @@ this page is what those results say. {html}"""
 
 STATUSES = """\
 `native`: the library does it; `emulated`: anymq does it, on top of the library; `–`: absent;
-`not run`: no run has told. What is absent from every build of a library is not in its table, but in
-the notes below, which say why."""
+`not run`: no run has told."""
+
+LEFT_OUT = """\
+What is absent from every build of a library is not in its table, but in the notes below it."""
 
 INTEROP = """\
 From [{file}]({file}). One run for each pair of builds, protocol, transport and direction of
@@ -71,7 +73,7 @@ def render(results: Results, folder: str = "", html: str = "") -> str:
         versions = {build.name: build.version_text for build in results.builds}
         lines += [MADE_FROM.format(json.dumps(versions)), "", *INSTALLED.splitlines(), ""]
         lines += _installed_builds(results)
-    lines += ["", *STATUSES.splitlines()]
+    lines += ["", *STATUSES.splitlines(), *(LEFT_OUT.splitlines() if folder else ())]
     for section in SECTIONS:
         lines += _features(results, section, folder)
     if folder:
