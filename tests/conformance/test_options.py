@@ -115,6 +115,7 @@ def test_round_trip(sockets: Sockets, name: str) -> None:
             other.close()
 
 
+@pytest.mark.requires("option.tcp_nodelay")
 @pytest.mark.differs("D2")
 def test_small_messages_may_be_gathered(sockets: Sockets) -> None:
     socket = sockets.open("pair")
