@@ -49,6 +49,7 @@ LOST_BY_SHORTENING = (
     "protocol.respondent",
     "option.resend_interval",
     "option.survey_time",
+    "option.max_hops",
 )
 """What rests on protocols whose messages begin with a header that the receiver takes off."""
 

@@ -35,7 +35,9 @@ def test_protocols_and_transports_follow_from_the_features(backend: Backend) -> 
         n for n in known_features() if n.startswith("transport.") and backend.supports(n)
     }
     assert set(backend.transports) <= set(TRANSPORTS)
-    assert {"pair", "pub", "sub", "push", "pull", "req", "rep"} <= set(backend.protocols)
+    assert {"pair", "pub", "sub", "push", "pull"} <= set(backend.protocols)
+    for pair in ({"req", "rep"}, {"surveyor", "respondent"}):
+        assert pair <= set(backend.protocols) or not pair & set(backend.protocols)
     assert {"tcp", "ipc", "inproc"} <= set(backend.transports)
 
 

@@ -50,6 +50,8 @@ def test_unclosed_sockets_do_not_hold_up_the_end(sockets: Sockets, linger: str) 
         warnings.simplefilter("ignore")
         kept = []
         for protocol in ("pair", "push", "pull", "pub", "sub", "req", "rep"):
+            if protocol not in backend.protocols:
+                continue
             kept.append(open_socket(protocol, linger=float(sys.argv[3])))
             kept.append(kept[-1].listen("tcp://127.0.0.1:0"))
         peer = open_socket("pair", dial=kept[1].url, linger=float(sys.argv[3]))
