@@ -1,6 +1,7 @@
 """Where a library cannot do as the others, and anymq cannot make it: the whole list.
 
-Each entry is keyed by what a backend says of itself, never by its name, is explained in
+Each entry is keyed by what a backend says of itself (its `features`, its `quirks`), never by its
+name, is explained in
 `docs/semantics.md` under its id, and is strict: a test marked `differs("D2")` must fail where the
 difference applies, so that an entry goes when its reason does. Only where a library would crash,
 hang, or differ just now and then is the test not run at all (`run=False`).
@@ -47,10 +48,21 @@ DIFFERENCES: dict[str, Difference] = {
     "D3": Difference(
         "a ws listener that closes a connection for good reason, as for a message above the limit, "
         "is not dialled again",
-        lambda backend: backend.wire == "sp" and backend.features["bound_port"].status != "native",
+        lambda backend: "ws-close-is-final" in backend.quirks,
     ),
     "D4": Difference(
         "a REP must answer each request before it takes the next one",
         lambda backend: backend.wire == "zmtp",
+    ),
+    "D10": Difference(
+        "a ws dialler whose first attempt fails may never try again",
+        lambda backend: "ws-dials-by-chance" in backend.quirks,
+        only={"transport": frozenset({"ws"})},
+        run=False,
+    ),
+    "D11": Difference(
+        "an inproc listener that is closed before those who dialled it leaves memory behind",
+        lambda backend: "inproc-leaks" in backend.quirks,
+        only={"transport": frozenset({"inproc"})},
     ),
 }
