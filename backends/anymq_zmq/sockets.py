@@ -41,7 +41,9 @@ class ZmqSocket(NativeSocket):
         self._immediate = True
         self._mapping = {
             name: native
-            for name, native in options.mapping_for(protocol).items()
+            for name, native in options.mapping_for(
+                protocol, backend.library.version
+            ).items()
             if backend.supports(f"option.{name}")
         }
         self._security: dict[str, CurveConfig | PlainConfig] = {}
@@ -80,7 +82,8 @@ class ZmqSocket(NativeSocket):
 
     def _set_immediate(self, value: bool) -> None:
         self._immediate = value
-        self._set("ZMQ_IMMEDIATE", int(value and self.protocol in options.IMMEDIATE))
+        native = options.immediate(self.protocol, self.backend.library.version)
+        self._set("ZMQ_IMMEDIATE", int(value and native))
         lib.azmq_set_gated(self._sock, value and self.protocol in options.GATED)
 
     def _set(self, option: str, value: Any) -> None:
