@@ -13,17 +13,7 @@ from anymq.protocols import Protocol
 from ._zmq import ffi, lib
 from .constants import CONSTANTS, OPTION_TYPES, ValueType
 
-__all__ = [
-    "ALWAYS_NODELAY",
-    "GATED",
-    "PORTABLE",
-    "Portable",
-    "immediate",
-    "mapping_for",
-    "read",
-    "resolve",
-    "write",
-]
+__all__ = ["ALWAYS_NODELAY", "PORTABLE", "Portable", "mapping_for", "read", "resolve", "write"]
 
 ALWAYS_NODELAY = "TCP_NODELAY (always on)"
 
@@ -73,27 +63,18 @@ PORTABLE = {
 }
 
 
-_IMMEDIATE = frozenset(map(Protocol, ("push", "pub", "xpub", "scatter", "radio")))
+IMMEDIATE = frozenset(map(Protocol, ("push", "pub", "xpub", "scatter", "radio")))
 """Sockets that ZMQ_IMMEDIATE suits. Those that receive messages are not among them: it would make
 libzmq drop what they have not read yet when the peer leaves."""
-
-_IMMEDIATE_SINCE = (4, 2, 3)
-"""Before, the process aborts when the time to linger of such a socket is over and its connection
-was lost meanwhile."""
 
 GATED = frozenset(map(Protocol, ("push", "scatter", "req", "dealer", "pair", "channel", "client")))
 """Sockets whose sending the adapter itself holds back until there is a peer."""
 
 
-def immediate(protocol: Protocol, version: tuple[int, ...]) -> bool:
-    """Whether such a socket of this libzmq may have ZMQ_IMMEDIATE."""
-    return protocol in _IMMEDIATE and version >= _IMMEDIATE_SINCE
-
-
-def mapping_for(protocol: Protocol, version: tuple[int, ...]) -> dict[str, str]:
+def mapping_for(protocol: Protocol) -> dict[str, str]:
     """Portable option to libzmq's, for the options that make sense on such a socket."""
     names = {name: portable.option for name, portable in PORTABLE.items()}
-    if not immediate(protocol, version):
+    if protocol not in IMMEDIATE:
         if protocol in GATED:
             names["immediate"] = "peers that the socket's monitor knows"
         else:

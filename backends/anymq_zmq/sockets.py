@@ -41,9 +41,7 @@ class ZmqSocket(NativeSocket):
         self._immediate = True
         self._mapping = {
             name: native
-            for name, native in options.mapping_for(
-                protocol, backend.library.version
-            ).items()
+            for name, native in options.mapping_for(protocol).items()
             if backend.supports(f"option.{name}")
         }
         self._security: dict[str, CurveConfig | PlainConfig] = {}
@@ -82,8 +80,7 @@ class ZmqSocket(NativeSocket):
 
     def _set_immediate(self, value: bool) -> None:
         self._immediate = value
-        native = options.immediate(self.protocol, self.backend.library.version)
-        self._set("ZMQ_IMMEDIATE", int(value and native))
+        self._set("ZMQ_IMMEDIATE", int(value and self.protocol in options.IMMEDIATE))
         lib.azmq_set_gated(self._sock, value and self.protocol in options.GATED)
 
     def _set(self, option: str, value: Any) -> None:

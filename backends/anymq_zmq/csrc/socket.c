@@ -189,6 +189,8 @@ static int op_close(void *sock, int64_t linger_ms)
     int result = 0;
     if (ours) { /* else it belongs to the parent of a fork: nothing of it may be touched here */
         int linger = linger_ms < 0 ? -1 : linger_ms > INT_MAX ? INT_MAX : (int)linger_ms;
+        if (linger > 0 && s->endless_linger)
+            linger = -1;
         lib->api.setsockopt(s->native, AZMQ_OPT_LINGER, &linger, sizeof linger);
         unbind_names(s);
         azmq_monitor_stop(s);
@@ -260,8 +262,27 @@ int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
     return 0;
 }
 
+/* Before 4.2.3 a connection that is lost while a socket with ZMQ_IMMEDIATE lingers for a limited
+ * time aborts the process when the time is over. Such sockets linger without a limit there: until
+ * the peer has taken what was sent, or has left. */
+#define LIMITED_LINGER_SINCE 40203
+
+static void set_endless_linger(azmq_sock *s)
+{
+    int endless = -1;
+    s->endless_linger = 1;
+    s->lib->api.setsockopt(s->native, AZMQ_OPT_LINGER, &endless, sizeof endless);
+}
+
 int azmq_setopt(azmq_sock *s, int option, const void *value, size_t size)
 {
+    int on = 0;
+    if (option == AZMQ_OPT_IMMEDIATE && s->lib->number_version < LIMITED_LINGER_SINCE
+        && size == sizeof on) {
+        memcpy(&on, value, sizeof on);
+        if (on)
+            set_endless_linger(s);
+    }
     while (s->lib->api.setsockopt(s->native, option, value, size) != 0) {
         int error = s->get_errno();
         if (error != EINTR)

@@ -62,6 +62,7 @@ typedef struct azmq_sock {
     int type;
     int routed; /* draft types that address a peer by number */
 
+    int endless_linger; /* instead of a limited one: see socket.c */
     int gated;        /* sends only while it has a peer: see socket.c */
     int within;       /* a message whose first parts were sent */
     int turned_back;  /* by the gate, at the last attempt to send */
