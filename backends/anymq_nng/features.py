@@ -56,6 +56,7 @@ UNUSABLE = {
 
 NO_TRANSPORT = "NNG_ENOTSUP"
 OTHER_BUILD = "a build with it"
+STATISTICS = "nng 1.4 or later"
 
 
 def find_features(library: Library) -> Mapping[str, Support]:
@@ -137,8 +138,8 @@ def _options(library: Library) -> Iterator[tuple[str, Support]]:
             support = native("symbol nng_pair1_open_poly", "chosen when the socket is opened")
         else:
             support = _probe_option(library, holder, mapped.native, mapped.type)
-        if name == "name" and not support:
-            support = emulated("kept by anymq: this version of nng has no names", support.evidence)
+        if name == "name":
+            support = _name(library, support)
         yield f"option.{name}", support
     for name, mapped in ENDPOINT_OPTIONS.items():
         yield f"option.{name}", native("symbol nng_dialer_create", mapped.native)
@@ -149,6 +150,16 @@ def _options(library: Library) -> Iterator[tuple[str, Support]]:
         "option.linger",
         emulated("nng has no linger: close waits for what `flush` can see", "symbol nng_stats_get"),
     )
+
+
+def _name(library: Library, probed: Support) -> Support:
+    """Names: 2.x has none, and setting one aborts the process in some builds before 1.2."""
+    if probed and (library.major > 1 or library.has("nng_socket_set_string")):
+        return probed
+    if probed:
+        evidence = "no symbol nng_socket_set_string"
+        return emulated("kept by anymq: setting it may abort this version", evidence)
+    return emulated("kept by anymq: this version of nng has no names", probed.evidence)
 
 
 def _probe_option(library: Library, holder: Protocol, name: str, type: str) -> Support:
@@ -186,7 +197,11 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
             statistics.evidence,
         )
         if statistics
-        else absent("it needs statistics, which this build leaves out", statistics.evidence)
+        else absent(
+            f"it is told from statistics: {statistics.reason}",
+            statistics.evidence,
+            statistics.needed,
+        )
     )
     result = {
         "raw": _raw(library),
@@ -224,7 +239,13 @@ def _probe_statistics(library: Library) -> Support:
     """Builds may keep none, though the functions are there."""
     error = ffi.new("int *")
     if not library.has("nng_stats_get"):
-        return absent("this version keeps none", "no symbol nng_stats_get", "nng 1.3")
+        return absent("this version keeps none", "no symbol nng_stats_get", STATISTICS)
+    if not library.has("nng_stat_bool"):
+        return absent(
+            "reading them while a socket closes can lock up this version",
+            "no symbol nng_stat_bool",
+            STATISTICS,
+        )
     socket = lib.anymq_nng_open(library.pointer, b"nng_pair0_open", 0, error)
     if socket == ffi.NULL:
         return absent(f"nng_pair0_open: {library.text(error[0])}")

@@ -39,6 +39,11 @@ class Difference:
         )
 
 
+def _polyamorous_before(backend: Backend, *version: int) -> bool:
+    """Libraries with a polyamorous PAIR1, up to the version that mended something."""
+    return backend.supports("option.polyamorous") and backend.library.version < version
+
+
 DIFFERENCES: dict[str, Difference] = {
     "D2": Difference(
         "the library always sends small messages at once: `tcp_nodelay=False` is refused",
@@ -52,5 +57,13 @@ DIFFERENCES: dict[str, Difference] = {
     "D4": Difference(
         "a REP must answer each request before it takes the next one",
         lambda backend: backend.wire == "zmtp",
+    ),
+    "D20": Difference(
+        "an empty message is lost over ws, unless the protocol puts a header before it",
+        lambda backend: _polyamorous_before(backend, 1, 2),
+        {
+            "transport": frozenset({"ws"}),
+            "pattern": frozenset({"pair-pair", "push-pull", "pub-sub", "bus-bus"}),
+        },
     ),
 }
