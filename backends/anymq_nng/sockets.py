@@ -92,7 +92,7 @@ class NngSocket(NativeSocket):
 
     def listen(self, address: Address) -> NativeEndpoint:
         error: AnymqError | None = None
-        for candidate in wildcards(address, self._ipv6):
+        for candidate in wildcards(address, self._ipv6, self._library.version):
             try:
                 return self._listen_somewhere(address, candidate)
             except (AddressInvalid, OSError) as failure:
