@@ -89,7 +89,7 @@ ffi.cdef("""
 
 # Run as a program, cffi compiles in a temporary folder: paths must not depend on where that is.
 ROOT = os.getcwd() if __name__ == "__main__" else ""
-HERE, INCLUDE = os.path.join(ROOT, HERE), os.path.join(ROOT, "backends/include")
+HERE, INCLUDE = os.path.join(ROOT, HERE), os.path.join(ROOT, "src/anymq/include")
 
 ffi.set_source(
     "anymq_nanomsg._nanomsg",

@@ -95,10 +95,10 @@ def make(prefix: str = "") -> FFI:
         sources=[f"{prefix}{PACKAGE}/{name}.c" for name in SOURCES],
         depends=[
             *(f"{prefix}{PACKAGE}/{name}.h" for name in HEADERS),
-            f"{prefix}backends/include/anymq_ops.h",
-            f"{prefix}backends/include/anymq_dl.h",
+            f"{prefix}src/anymq/include/anymq_ops.h",
+            f"{prefix}src/anymq/include/anymq_dl.h",
         ],
-        include_dirs=[f"{prefix}{PACKAGE}", f"{prefix}backends/include"],
+        include_dirs=[f"{prefix}{PACKAGE}", f"{prefix}src/anymq/include"],
         define_macros=[("_GNU_SOURCE", None), ("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
         extra_compile_args=C_FLAGS,

@@ -27,6 +27,9 @@ import anymq
 from anymq.abc import Backend
 from anymq.errors import AnymqError, BackendUnavailable, Timeout, WouldBlock
 
+ONLY = bool(os.environ.get("ANYMQ_TEST_ONLY"))
+"""Whether nothing but the libraries that are named is under test."""
+
 LIMIT = 10.0
 """Seconds that anything may take that ought to happen at once."""
 
@@ -81,11 +84,16 @@ class UnderTest:
 
 
 def libraries_under_test() -> list[UnderTest]:
-    """Every backend's default library, then what ANYMQ_TEST_LIBRARIES names: "nng=/a,zmq=/b"."""
-    wanted: list[tuple[str, str | None]] = [(name, None) for name in anymq.backends()]
+    """Every backend's default library, then what ANYMQ_TEST_LIBRARIES names: "nng=/a,zmq=/b".
+
+    With ANYMQ_TEST_ONLY set, just what ANYMQ_TEST_LIBRARIES names; "nng" is nng's default.
+    """
+    wanted: list[tuple[str, str | None]] = []
+    if not ONLY:
+        wanted += [(name, None) for name in anymq.backends()]
     for entry in filter(None, os.environ.get("ANYMQ_TEST_LIBRARIES", "").split(",")):
-        name, _, path = entry.strip().partition("=")
-        wanted.append((name, path))
+        name, _, file = entry.strip().partition("=")
+        wanted.append((name, file or None))
     found: list[UnderTest] = []
     for name, path in wanted:
         try:
@@ -343,6 +351,7 @@ __all__ = [
     "BACKENDS",
     "LIBRARIES",
     "LIMIT",
+    "ONLY",
     "PATTERNS",
     "TRANSPORTS",
     "AnymqError",

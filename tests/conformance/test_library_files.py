@@ -11,7 +11,7 @@ import pytest
 import anymq
 from anymq.abc import Backend
 
-from .support import BACKENDS, LIMIT, mapped, run_program
+from .support import LIMIT, mapped, run_program
 
 
 def test_several_builds_at_once(backend: Backend, tmp_path: Path) -> None:
@@ -86,10 +86,13 @@ def test_another_library_altogether(backend: Backend) -> None:
 
 
 def test_the_library_of_another_backend(backend: Backend) -> None:
-    for other in BACKENDS.values():
-        if other.name != backend.name:
-            error = refused(backend.name, other.library.path)
-            assert other.name in str(error).replace(other.library.path, ""), "what it looks like"
+    found = [status.backend for status in anymq.backends().values() if status.backend is not None]
+    others = [other for other in found if other.name != backend.name]
+    if not others:
+        pytest.skip("there is no library of another backend here")
+    for other in others:
+        error = refused(backend.name, other.library.path)
+        assert other.name in str(error).replace(other.library.path, ""), "what it looks like"
 
 
 @pytest.mark.parametrize("bad", ["", 5, b"/x", object()], ids=repr)
