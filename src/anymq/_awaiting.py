@@ -12,7 +12,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Waits, current_loop, make_waits
+from ._drivers import Waits, current_loop, waits_class
 from ._limits import DEFAULT, TimeLimit
 from .endpoints import Dialer
 from .errors import Closed, OptionError, StateError, Timeout
@@ -75,7 +75,7 @@ class AwaitingCalls:
                     waits = each
                     break
             else:
-                waits = make_waits(self._handle, loop)
+                waits = waits_class(loop)(self._handle, loop)
                 self._loops.append(waits)
             self._here = waits
         return waits
@@ -283,7 +283,7 @@ class AwaitingCalls:
 
     async def aclose(self) -> None:
         """`close`, with the wait for what lingers beside the loop."""
-        await self._waits().in_thread(self.close)
+        await waits_class(current_loop()).in_thread(self.close)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """How a wait is driven: one module for each kind of event loop.
 
-A socket that is awaited on has one `Waits` for each loop that uses it. `waits_of` finds it, told
-apart by what is running: asyncio (uvloop is an asyncio loop) or trio. trio is imported only where a
+A socket that is awaited on has one `Waits` for each loop that uses it; what runs, asyncio (uvloop
+is an asyncio loop) or trio, is told apart when it is awaited on. trio is imported only where a
 program has done so.
 """
 
@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import sys
 from asyncio import get_running_loop
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .waits import Waits
 
-if TYPE_CHECKING:
-    from anymq._engine import Handle
-
-__all__ = ["Waits", "current_loop", "make_waits"]
+__all__ = ["Waits", "current_loop", "waits_class"]
 
 
 def current_loop() -> Any:
@@ -37,13 +34,13 @@ def current_loop() -> Any:
         ) from None
 
 
-def make_waits(handle: Handle, loop: Any) -> Waits:
-    """The waits of a socket in the loop that runs here, which is `loop`."""
+def waits_class(loop: Any) -> type[Waits]:
+    """How waits are driven in the loop that runs here, which is `loop`."""
     trio = sys.modules.get("trio")
     if trio is not None and isinstance(loop, trio.lowlevel.TrioToken):
         from .with_trio import TrioWaits
 
-        return TrioWaits(handle, loop)
+        return TrioWaits
     from .with_asyncio import AsyncioWaits
 
-    return AsyncioWaits(handle, loop)
+    return AsyncioWaits

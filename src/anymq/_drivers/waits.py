@@ -106,8 +106,9 @@ class Waits(ABC):
         self.turn = TURN
         await self.pause()
 
+    @staticmethod
     @abstractmethod
-    async def in_thread(self, call: Callable[[], T]) -> T:
+    async def in_thread(call: Callable[[], T]) -> T:
         """Run what may block beside the loop; it is not abandoned when it is cancelled."""
 
     @property

@@ -76,7 +76,8 @@ class AsyncioWaits(Waits):
     async def pause(self, seconds: float = 0) -> None:
         await asyncio.sleep(seconds)
 
-    async def in_thread(self, call: Callable[[], T]) -> T:
+    @staticmethod
+    async def in_thread(call: Callable[[], T]) -> T:
         task = asyncio.ensure_future(asyncio.to_thread(call))
         try:
             return await asyncio.shield(task)

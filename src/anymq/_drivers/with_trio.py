@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -89,5 +88,6 @@ class TrioWaits(Waits):
     async def pause(self, seconds: float = 0) -> None:
         await trio.sleep(seconds)
 
-    async def in_thread(self, call: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(partial(call), abandon_on_cancel=False)
+    @staticmethod
+    async def in_thread(call: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(call, abandon_on_cancel=False)
