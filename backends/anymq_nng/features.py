@@ -32,7 +32,6 @@ ABSENT = {
     "option.conflate": "nng keeps whole buffers; recv_buffer=1 with prefer_new comes near",
     "multipart": "a message of nng has one part",
     "contexts": "contexts are not offered through anymq yet",
-    "poll_fd": "nng's descriptors are not offered through anymq yet",
 }
 
 PROBES = {
@@ -198,6 +197,7 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         "statistics": statistics,
         "flush": flush,
         "bound_port": by_symbol("nng_listener_get_int", "nng_listener_getopt_int"),
+        "poll_fd": by_symbol("nng_socket_get_recv_poll_fd", "nng_socket_get_int", "nng_getopt_int"),
     }
     result["tls"] = _tls(found)
     return {name: support for name, support in result.items() if name in CAPABILITIES}

@@ -191,6 +191,7 @@ static void begin_round(anymq_nng_socket *s)
 int anymq_nng_reply_fd(anymq_nng_socket *s)
 {
     nng_reply *reply = &s->reply;
+    eventfd_t stale;
     int fd;
 
     pthread_mutex_lock(&s->lock);
@@ -202,6 +203,7 @@ int anymq_nng_reply_fd(anymq_nng_socket *s)
     if (!reply->active && !(reply->senders > 0 && (s->flags & NNG_IS_REQ)))
         begin_round(s);
     pthread_mutex_lock(&reply->lock);
+    (void)eventfd_read(fd, &stale); /* from now on it tells of this receive alone */
     if (reply->done)
         tell_loops(reply);
     pthread_mutex_unlock(&reply->lock);

@@ -144,6 +144,8 @@ int amq_wake_fd(Handle *h);
 
 /* watch.c: event loops */
 void amq_watches_tell(Handle *h, int ready);
+PyObject *amq_ready(Handle *h, PyObject *mask);
+PyObject *amq_fileno(Handle *h, PyObject *direction);
 PyObject *amq_watch_type(void);
 
 /* timeout.c: seconds of Python, nanoseconds of the engine */

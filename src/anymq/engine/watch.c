@@ -166,6 +166,40 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     return PyBool_FromLong(again);
 }
 
+/* Handle.ready(mask): of these directions, those that would not have to wait now. */
+PyObject *amq_ready(Handle *h, PyObject *argument)
+{
+    long mask = PyLong_AsLong(argument);
+    if (PyErr_Occurred() || amq_use(h) < 0)
+        return NULL;
+    int ready = 0;
+    amq_lock(h);
+    if (h->traits & ANYMQ_EDGE)
+        ready = h->ops->events(h->sock);
+    else
+        for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
+            if (mask & direction && amq_poll(h->ops->wait_fd(h->sock, direction), -1, 0) > 0)
+                ready |= direction;
+    amq_unlock(h);
+    if (atomic_load(&h->stashed))
+        ready |= ANYMQ_READABLE;
+    amq_unuse(h);
+    return PyLong_FromLong(ready & mask);
+}
+
+/* Handle.fileno(direction): the library's own descriptor, or -1. */
+PyObject *amq_fileno(Handle *h, PyObject *argument)
+{
+    long direction = PyLong_AsLong(argument);
+    if (PyErr_Occurred() || amq_use(h) < 0)
+        return NULL;
+    amq_lock(h);
+    int fd = h->ops->wait_fd(h->sock, (int)direction);
+    amq_unlock(h);
+    amq_unuse(h);
+    return PyLong_FromLong(fd);
+}
+
 /* poll(): the directions that are wanted and may be ready, which are then wanted no longer. */
 static PyObject *watch_poll(Watch *w, PyObject *Py_UNUSED(ignored))
 {
