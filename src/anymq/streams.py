@@ -1,6 +1,6 @@
 """Sockets as anyio's object streams: code written for streams of messages takes a socket.
 
-Needs anyio (`pip install 'anymq[streams]'`). A stream owns its socket: closing it closes the socket.
+Needs anyio (`pip install "anymq[streams]"`). A stream owns its socket, and closing it closes that.
 It raises anyio's own errors, as its users expect: `EndOfStream` and `ClosedResourceError` when the
 socket is closed; never `BusyResourceError`, since any number of tasks may wait on one socket.
 """
