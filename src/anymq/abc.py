@@ -17,16 +17,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._engine import Handle
 from .errors import AnymqError, UnsupportedFeature
 from .features import Support, absent
 from .protocols import Protocol
 
 if TYPE_CHECKING:
-    from ._engine import Handle
     from .url import Address
 
 __all__ = [
     "Backend",
+    "Handle",
     "LibraryInfo",
     "NativeEndpoint",
     "NativeSocket",

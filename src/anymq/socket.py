@@ -448,6 +448,7 @@ class Socket(AwaitingCalls):
         Args:
             timeout: end when nothing has happened for so many seconds; None: never.
         """
+        self._backend.require("peer_events")
         while True:
             try:
                 event = self._handle.next_event(timeout)

@@ -31,6 +31,7 @@ COMMANDS = {
     "features": "what each library can do, and how that is known",
     "matrix": "make compat_matrix.md from the installed libraries, or check that it is current",
     "cat": "send and print messages, as nngcat and nanocat do, over any library",
+    "conformance": "run the conformance suite over a backend or a library file",
     "config": "check a configuration file",
     "demo": "ship a tree of files over every library and transport, and verify every byte",
 }
