@@ -50,6 +50,8 @@ static uint64_t pipe_sent(const nng_table *fn, const nng_stat *scope, uint32_t p
     return UINT64_MAX;
 }
 
+/* Before 1.4, which brought nng_stat_bool, taking a snapshot and closing anything wait for each other
+ * for ever when they meet: such statistics are left alone. */
 nng_stat *anymq_nng_snapshot(anymq_nng_library *library)
 {
     const nng_table *fn = &library->fn;
@@ -57,7 +59,7 @@ nng_stat *anymq_nng_snapshot(anymq_nng_library *library)
 
     if (fn->stats_get == NULL || fn->stats_free == NULL || fn->stat_child == NULL ||
         fn->stat_next == NULL || fn->stat_name == NULL || fn->stat_type == NULL ||
-        fn->stat_value == NULL || fn->stats_get(&root) != 0)
+        fn->stat_value == NULL || fn->stat_bool == NULL || fn->stats_get(&root) != 0)
         return NULL;
     return root;
 }

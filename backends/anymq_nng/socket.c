@@ -164,6 +164,18 @@ static int call_opener(anymq_nng_library *library, const char *opener, nng_handl
     return open(id);
 }
 
+/* Before 1.2, which brought this option, a SUB looks at its subscriptions when a message is received
+ * and not when it arrives. A receive without any time that finds nothing but messages to be passed
+ * over then stays under way for ever, out of reach of any cancelling. */
+static int filters_late(anymq_nng_socket *s)
+{
+    const nng_table *fn = &s->library->fn;
+    bool prefers_new;
+
+    return (s->flags & NNG_IS_SUB) && (fn->get_bool[NNG_SOCKET] == NULL ||
+                                       fn->get_bool[NNG_SOCKET](s->id, "sub:prefnew", &prefers_new) != 0);
+}
+
 anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener, int flags, int *error)
 {
     anymq_nng_socket *s = calloc(1, sizeof *s);
@@ -182,6 +194,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
         free(s);
         return NULL;
     }
+    s->filters_late = filters_late(s);
     pthread_mutex_init(&s->lock, NULL);
     *error = anymq_nng_pipes_init(s);
     if (*error == 0)

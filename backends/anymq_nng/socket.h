@@ -15,6 +15,7 @@ enum {
     NNG_TO_ONE = 8,       /* each message goes to exactly one peer */
     NNG_TO_ALL = 16,      /* each message goes to every peer, or is dropped for a slow one */
     NNG_TO_ASKER = 32,    /* each message goes to the peer of the last one that was received */
+    NNG_IS_SUB = 64,      /* cooked: receives what was subscribed to */
 };
 #define NNG_IS_STATEFUL (NNG_IS_REQ | NNG_IS_SURVEYOR)
 
@@ -78,6 +79,7 @@ typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
     int flags;
+    int filters_late; /* what a SUB passes over is passed over by the receive: see open */
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
     nng_wait *spare;

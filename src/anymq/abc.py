@@ -15,6 +15,7 @@ import abc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._engine import Handle
@@ -201,6 +202,9 @@ class Backend(abc.ABC):
     """The library's constants by their own names."""
     errors: Mapping[int, str]
     """The library's error numbers and their native names."""
+    quirks: Mapping[str, str] = MappingProxyType({})
+    """What this library, as it was loaded, does otherwise than the common behaviour, where no
+    feature tells: a name, and a sentence for people."""
 
     @property
     def protocols(self) -> tuple[Protocol, ...]:

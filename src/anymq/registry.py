@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
+from ._beside import load_needed, missing_names
 from ._elf import missing_bytes
 from .abc import Backend, Provider
 from .errors import BackendUnavailable, OptionError, UnsupportedFeature
@@ -114,11 +115,28 @@ def _open_file(provider: Provider, path: str, found_via: str) -> Backend:
     backend = _opened.get(key)
     if backend is None:
         _check_whole(path, is_path)
-        backend = provider.open(path, found_via)
+        backend = _open_with_needed(provider, path, found_via, is_path)
         key_of_file = (provider.name, os.path.realpath(backend.library.path))
         backend = _opened.setdefault(key_of_file, backend)
         _opened[key] = backend
     return backend
+
+
+def _open_with_needed(provider: Provider, path: str, found_via: str, is_path: bool) -> Backend:
+    """Open it, after the libraries that it needs where those lie beside it and are missed."""
+    try:
+        return provider.open(path, found_via)
+    except BackendUnavailable as error:
+        if is_path and load_needed(path):
+            return provider.open(path, found_via)
+        missing = missing_names(path) if is_path else []
+        if not missing:
+            raise
+        raise BackendUnavailable(
+            f"{error}; what it needs is neither beside it nor known to the loader: "
+            f"{', '.join(missing)}",
+            backend=provider.name,
+        ) from error
 
 
 def _check_whole(path: str, is_path: bool) -> None:

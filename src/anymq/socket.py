@@ -244,7 +244,7 @@ class Socket(AwaitingCalls):
         self._backend.require(f"transport.{address.scheme}")
         if timeout is not None:
             check_option("recv_timeout", timeout)
-        before = self._handle.peers() if wait else 0
+        before = self.peers if wait else 0
         dialer = Dialer(self, self._native.dial(address))
         if not wait:
             return dialer
@@ -422,7 +422,12 @@ class Socket(AwaitingCalls):
 
     @property
     def peers(self) -> int:
-        """How many peers are connected now."""
+        """How many peers are connected now.
+
+        Raises:
+            UnsupportedFeature: the library does not tell (`peers`).
+        """
+        self._backend.require("peers")
         return self._handle.peers()
 
     def wait_for_peers(self, n: int = 1, *, timeout: float | None = None) -> None:
@@ -431,7 +436,9 @@ class Socket(AwaitingCalls):
         Raises:
             Timeout: they are not, in time.
             OptionError: `n` is negative.
+            UnsupportedFeature: the library does not tell (`peers`).
         """
+        self._backend.require("peers")
         if n < 0:
             raise OptionError(f"a number of peers is 0 or more, not {n}")
         if not self._handle.wait_peers(n, 0, timeout):
@@ -447,6 +454,9 @@ class Socket(AwaitingCalls):
 
         Args:
             timeout: end when nothing has happened for so many seconds; None: never.
+
+        Raises:
+            UnsupportedFeature: the library does not tell (`peer_events`).
         """
         self._backend.require("peer_events")
         while True:
@@ -462,7 +472,11 @@ class Socket(AwaitingCalls):
         """Counters: `messages_sent`, `messages_received`, `peers` and what else the library counts.
 
         Names under `native.` are the library's own.
+
+        Raises:
+            UnsupportedFeature: it counts nothing (`statistics`).
         """
+        self._backend.require("statistics")
         counters = {
             "messages_sent": self._handle.sent,
             "messages_received": self._handle.received,

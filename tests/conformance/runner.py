@@ -335,8 +335,9 @@ def _how_it_died(status: int | None, too_long: bool, limit: float) -> str:
 
 
 def _interesting(output: str) -> str:
-    """The end of what the process said, and where its threads were."""
-    lines = output.splitlines()
+    """The end of what the process said, and where its threads were, without pytest's own frames."""
+    of_pytest = re.compile(r"/site-packages/(_pytest|pytest|pluggy)/|<frozen runpy>")
+    lines = [line for line in output.splitlines() if not of_pytest.search(line)]
     marks = ("Timeout (", "Fatal Python error")
     stacks = [i for i, line in enumerate(lines) if any(mark in line for mark in marks)]
     return "\n".join(lines[stacks[-1] :][:60] if stacks else lines[-15:])

@@ -30,6 +30,7 @@ def listening(sockets: Sockets, protocol: str, url: str) -> anymq.Socket:
 
 
 @pytest.mark.transports("tcp", "ipc", "ws", "abstract")
+@pytest.mark.differs("D10")
 def test_dial_before_listen(sockets: Sockets, transport: str) -> None:
     url = sockets.unused(transport)
     push = sockets.open("push", **FAST)
@@ -101,6 +102,7 @@ def test_subscriptions_reach_a_publisher_that_restarted(sockets: Sockets) -> Non
 
 
 @pytest.mark.transports("tcp", "ipc", "ws")
+@pytest.mark.differs("D10")
 def test_dial_and_wait_times_out(sockets: Sockets, transport: str) -> None:
     """The time-out ends the wait; what it leaves is a socket that works."""
     url = sockets.unused(transport)

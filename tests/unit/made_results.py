@@ -151,7 +151,8 @@ class MadeResults:
             if (sender, receiver) == ("one-2.0-whl", "two-7-deb") and listener == "receiver":
                 if transport == "tcp":
                     continue
-                changes = {"outcome": "timeout", "delivered": 3, "detail": "3 of 15 </script> came"}
+                detail = "two-7-deb: 3 of 15 </script> came"
+                changes = {"outcome": "timeout", "delivered": 3, "detail": detail}
             runs.append(cls.run(protocol, transport, sender, receiver, listener, **changes))
         return {
             "anymq": "0.1.0",

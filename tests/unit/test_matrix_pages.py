@@ -97,7 +97,10 @@ def test_pairs(made: MadeResults) -> None:
     assert "### pair-pair over ws (SP)" in text
     assert "### push-pull over tcp" not in text, "nothing failed there"
     assert "| one-2.0-whl | ok / **timeout** |" in text
-    assert "- timeout: 3 of 15 &lt;/script> came (`pair-pair/ws/one-2.0-whl/two-7-deb/re" in text
+    assert (
+        "- timeout: the receiver: 3 of 15 &lt;/script> came (`pair-pair/ws/one-2.0-whl/two-7-deb/re"
+        in text
+    )
 
 
 def test_no_run_is_no_success(made: MadeResults) -> None:
@@ -194,7 +197,7 @@ def test_the_page_has_every_run(made: MadeResults) -> None:
     assert [run[0] for run in runs] == [run["id"] for run in made.interop()["runs"]]
     words = document["words"]
     timeouts = [run for run in runs if words[run[6]] == "timeout"]
-    assert [words[run[12]] for run in timeouts] == ["3 of 15 </script> came"]
+    assert [words[run[12]] for run in timeouts] == ["two-7-deb: 3 of 15 </script> came"]
     assert [run[7] for run in timeouts] == [3]
 
 

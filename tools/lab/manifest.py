@@ -86,6 +86,7 @@ class Build:
     Attributes:
         library: the backend's name.
         version: of the library, as those who packed it say.
+        says: the version that the library itself tells, which need not be the same.
         member: the library's file: in the archive, or in the folder that it is built in.
         parts: names of parts whose folders the loader must search.
         cmake: the folder in the archive of sources to build, None for what is built already.
@@ -106,6 +107,7 @@ class Build:
     options: tuple[str, ...] = ()
     stubs: tuple[str, ...] = ()
     ci: tuple[str, ...] = ()
+    says: str = ""
 
     @property
     def wire(self) -> str:
@@ -268,11 +270,12 @@ def _build(name: str, table: _Table) -> Build:
     library = table.text("library")
     if library not in WIRES:
         raise ManifestError(f"{table.where}: library: {library!r} is none of {', '.join(WIRES)}")
+    version = table.text("version")
     cmake = table.path("cmake") if table.has("cmake") else None
     build = Build(
         name,
         library,
-        table.text("version"),
+        version,
         _origin(table),
         table.sha256(),
         table.path("member"),
@@ -281,6 +284,7 @@ def _build(name: str, table: _Table) -> Build:
         table.texts("options"),
         table.texts("stubs"),
         table.texts("ci"),
+        table.text("says", version),
     )
     unknown = set(build.ci) - set(STEPS_OF_CI)
     if unknown:

@@ -74,6 +74,8 @@ class _Laboratory:
             "count": self.plan.count,
             "timeout": self.plan.timeout,
         }
+        place = {build.name: number for number, build in enumerate(self.plan.builds)}
+        cells.sort(key=lambda cell: (place[cell.sender], place[cell.receiver]))
         return Report(builds, parameters, [self.runs[cell.id] for cell in cells])
 
     def _describe(self, build: Build) -> Mapping[str, Any]:

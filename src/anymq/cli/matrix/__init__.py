@@ -35,7 +35,7 @@ examples:
                                               of what was recorded on many builds
   anymq matrix --check                        are those pages current?
 
-With results (by default those in ./{RESULTS}, if there are any), --check makes the pages again, and
+With results (by default those in ./{RESULTS}, if there are any), --check makes the pages again and
 asks each recorded build that is found here whether it still says what was recorded of it: a file
 given by --build, an installed package of the very same origin, or what the laboratory has fetched
 to ./.lab or $ANYMQ_LAB_CACHE. Without results it makes the page that `anymq matrix --output` made

@@ -193,6 +193,7 @@
       ? `${runs.length} runs from ${wire.pair[0]} to ${wire.pair[1]}` : `${runs.length} runs`;
     chosen.querySelector("button").hidden = !wire.pair;
     wire.list.querySelector("tbody").replaceChildren(...runs.slice(0, wire.limit).map(drawRun));
+    wire.list.querySelector(".scroll").hidden = !runs.length;
     wire.list.querySelector(".more").hidden = runs.length <= wire.limit;
   }
 
@@ -320,15 +321,21 @@
     }
   }
 
+  function changed() {
+    for (const wire of wires) wire.pair = null;
+    told.hidden = true;
+    apply();
+  }
+
   let waiting = 0;
   for (const kind of ["input", "change"]) {
     form.addEventListener(kind, () => {
       clearTimeout(waiting);
-      waiting = setTimeout(apply, 120);
+      waiting = setTimeout(changed, 120);
     });
   }
-  form.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
-  form.addEventListener("reset", () => setTimeout(apply));
+  form.addEventListener("submit", (event) => { event.preventDefault(); changed(); });
+  form.addEventListener("reset", () => setTimeout(changed));
   form.querySelector(".open").addEventListener("click", (event) => {
     const shown = document.getElementById("filters").classList.toggle("shown");
     event.target.setAttribute("aria-expanded", shown);

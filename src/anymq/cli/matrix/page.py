@@ -132,9 +132,9 @@ def _link(target: str, text: str) -> str:
 
 
 def _builds(results: Results, folder: str) -> Part:
-    heads = ["build", "says it is", "wire", "identified by", "from", "run with", "loads"]
+    heads = ["build", "says it is", "wire", "from", "loads"]
     if folder:
-        heads += ["conformance", "in CI", "file and checksum of its package"]
+        heads += ["identified by", "run with", "conformance", "in CI", "file and package checksum"]
     text = f"From {_link(f'{folder}/builds.json', f'{folder}/builds.json')}." if folder else ""
     return _part(
         "builds",
@@ -145,19 +145,14 @@ def _builds(results: Results, folder: str) -> Part:
 
 
 def _build(results: Results, build: Build, folder: str) -> str:
-    cells = [
-        build.version_text,
-        build.wire,
-        build.identified_by,
-        ", ".join(filter(None, [build.origin, build.built])),
-        build.runtime,
-    ]
-    shown = [f"<td>{escape(cell or '')}</td>" for cell in cells]
+    origin = ", ".join(filter(None, [build.origin, build.built]))
+    shown = [f"<td>{escape(cell or '')}</td>" for cell in (build.version_text, build.wire, origin)]
     if build.loads:
         shown.append('<td class="good">yes</td>')
     else:
         shown.append(f'<td class="bad">no: {escape(build.reason or "")}</td>')
     if folder:
+        shown += [f"<td>{escape(cell or '')}</td>" for cell in (build.identified_by, build.runtime)]
         shown.append(_ending(results.conformance.get(build.name), build, folder))
         shown.append(f"<td>{'yes' if build.in_ci else 'no'}</td>")
         where = " ".join(filter(None, [build.file, build.sha256 and f"sha256 {build.sha256}"]))
