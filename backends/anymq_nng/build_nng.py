@@ -9,7 +9,18 @@ import os
 from cffi import FFI
 
 PACKAGE = "backends/anymq_nng"
-SOURCES = ("library", "socket", "wait", "reply", "pipes", "drained", "hangup", "access", "tls")
+SOURCES = (
+    "library",
+    "socket",
+    "wait",
+    "reply",
+    "readiness",
+    "pipes",
+    "drained",
+    "hangup",
+    "access",
+    "tls",
+)
 HEADERS = ("nng_api", "library", "socket", "access")
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]

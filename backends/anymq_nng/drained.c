@@ -117,21 +117,11 @@ void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root)
 /* Whether a send would be taken at once. */
 static int can_send(anymq_nng_socket *s)
 {
-    const nng_table *fn = &s->library->fn;
     struct pollfd poller = {.events = POLLIN};
-    int rv = NNG_ENOTSUP;
 
-    if (s->send_fd < 0) {
-        if (fn->get_send_fd != NULL)
-            rv = fn->get_send_fd(s->id, &s->send_fd);
-        else if (fn->get_int[NNG_SOCKET] != NULL)
-            rv = fn->get_int[NNG_SOCKET](s->id, "send-fd", &s->send_fd);
-        if (rv != 0) {
-            s->send_fd = -1;
-            return ANYMQ_UNKNOWN;
-        }
-    }
-    poller.fd = s->send_fd;
+    poller.fd = anymq_nng_send_fd(s);
+    if (poller.fd < 0)
+        return ANYMQ_UNKNOWN;
     return poll(&poller, 1, 0) == 1;
 }
 

@@ -39,7 +39,6 @@ NOT_OFFERED = {
     "transport.zt": "ZeroTier cannot be configured through anymq",
     "transport.socket": "it takes descriptors, which anymq does not pass on",
     "contexts": "contexts are not offered through anymq yet",
-    "poll_fd": "descriptors are not offered through anymq yet",
 }
 """What nng may have and anymq does not pass on, whatever the version."""
 
@@ -256,6 +255,7 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         "statistics": statistics,
         "flush": flush,
         "bound_port": by_symbol("nng_listener_get_int", "nng_listener_getopt_sockaddr"),
+        "poll_fd": by_symbol("nng_socket_get_recv_poll_fd", "nng_socket_get_int", "nng_getopt_int"),
     }
     symbol = library.first("nng_ctx_open")
     evidence = f"symbol {symbol}" if symbol else "no symbol nng_ctx_open"

@@ -185,7 +185,9 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
         return NULL;
     s->library = library;
     s->flags = flags;
-    s->send_fd = -1;
+    atomic_store(&s->send_fd, -1);
+    atomic_store(&s->recv_fd, -1);
+    atomic_store(&s->reply.fd, -1);
     s->busy.next = s->busy.previous = &s->busy;
     *error = call_opener(library, opener, &s->id);
     if (*error != 0) {
@@ -223,20 +225,14 @@ int anymq_nng_reopen(anymq_nng_socket *s, const char *opener, int flags)
         return rv;
     }
     s->library->fn.close(old);
+    atomic_store(&s->send_fd, -1);
+    atomic_store(&s->recv_fd, -1);
     return 0;
 }
 
 uint32_t anymq_nng_id(anymq_nng_socket *socket)
 {
     return socket->id.id;
-}
-
-/* Native waits need no descriptor; the engine asks only backends without them. */
-static int no_wait_fd(void *socket, int direction)
-{
-    (void)socket;
-    (void)direction;
-    return -1;
 }
 
 void anymq_nng_fill_ops(anymq_ops *ops)
@@ -249,7 +245,7 @@ void anymq_nng_fill_ops(anymq_ops *ops)
         .msg_release = message_release,
         .try_send = try_send,
         .try_recv = try_recv,
-        .wait_fd = no_wait_fd,
+        .wait_fd = anymq_nng_wait_fd,
         .wait_send = anymq_nng_wait_send,
         .wait_recv = anymq_nng_wait_recv,
         .interrupt = anymq_nng_interrupt,
