@@ -32,7 +32,7 @@ examples:
   anymq conformance nng                              the library that nng runs on here
   anymq conformance nng --library ./libnng.so        one library file
   anymq conformance mybackend -k "endpoints and ipc" --junit report.xml
-  anymq conformance mybackend test_patterns.py       one file of the suite
+  anymq conformance mybackend --test test_peers.py   one file of the suite
 
 A test is made only for a library that has the features which it is about; what the library lacks is
 refused in the right words, and that is tested too.
@@ -45,7 +45,6 @@ nothing was run
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("backend", metavar="BACKEND", help="nng, nanomsg, zmq, or another's")
-    parser.add_argument("tests", metavar="TEST", nargs="*", help="files or tests of the suite")
     parser.add_argument("--library", metavar="FILE", help="this library file of BACKEND")
     parser.add_argument(
         "-k",
@@ -53,6 +52,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="EXPRESSION",
         default="",
         help="only tests whose names fit, as pytest's -k takes them",
+    )
+    parser.add_argument(
+        "--test",
+        metavar="TEST",
+        action="append",
+        default=[],
+        help="only this file or test of the suite, as --list names it; may be given several times",
     )
     parser.add_argument("--list", action="store_true", help="print the tests and run none")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - is stdout")
@@ -87,7 +93,7 @@ def _lacking() -> str:
 def _list(runner: ModuleType, options: argparse.Namespace) -> int:
     try:
         tests: list[str] = runner.list_tests(
-            options.library, options.backend, selection=options.tests, keyword=options.select
+            options.library, options.backend, selection=options.test, keyword=options.select
         )
     except RuntimeError as error:
         print(f"anymq: the suite cannot be read:\n{error}", file=sys.stderr)
@@ -103,7 +109,7 @@ def _run(runner: ModuleType, options: argparse.Namespace) -> int:
         options.library,
         options.backend,
         timeout=options.timeout,
-        selection=options.tests,
+        selection=options.test,
         keyword=options.select,
         progress=_progress if sys.stderr.isatty() else None,
         each=lambda test, outcome, reason: cases.append((test, outcome, reason)),
@@ -128,7 +134,9 @@ def _progress(text: str) -> None:
 
 def _command(options: argparse.Namespace) -> Iterator[str]:
     """The command line as others may repeat it: files by their names alone."""
-    yield from ("anymq", "conformance", options.backend, *options.tests)
+    yield from ("anymq", "conformance", options.backend)
+    for test in options.test:
+        yield from ("--test", test)
     if options.library:
         yield from ("--library", Path(options.library).name)
     if options.select:
