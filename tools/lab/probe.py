@@ -26,6 +26,7 @@ def probe(name: str, path: str) -> dict[str, Any]:
     return {
         "loads": True,
         "reason": None,
+        "path": library.path,
         "wire": backend.wire,
         "version": list(library.version),
         "version_text": library.version_text,

@@ -63,8 +63,16 @@ def _ask(found: Found, say: Say) -> dict[str, Any]:
         "version_text": answer.get("version_text"),
         "identified_by": IDENTIFIED[build.library] if answer["loads"] else None,
         "in_ci": bool(build.ci),
-        "features": answer.get("features"),
+        "features": _named(answer.get("features"), answer.get("path"), found),
     }
+
+
+def _named(features: Any, path: str | None, found: Found) -> Any:
+    """What a build says of its features, with its name wherever it says its path."""
+    text = json.dumps(features)
+    for place in filter(None, (path, str(found.library))):
+        text = text.replace(json.dumps(place)[1:-1], found.build.name)
+    return json.loads(text)
 
 
 def _probe(found: Found) -> dict[str, Any]:
