@@ -63,7 +63,7 @@ def identify(library: Library) -> Release:
     else:
         loses_place = not keeps_place
         evidence = f"{SHORTENS}: {'it was lost' if loses_place else 'kept'}"
-    name = BY_INTERFACE.get(version[:2], UNNAMED)
+    name = BY_INTERFACE.get((version[0], version[1]), UNNAMED)
     if name == "1.0.0" and "NN_MAXTTL" not in library.options:
         name = "0.9"
     elif name == "1.2" and loses_place and keeps_place == 0:

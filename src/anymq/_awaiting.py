@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._drivers import Waits, current_loop, waits_class
+from ._engine import READABLE, WRITABLE
+from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
 from .endpoints import Dialer
 from .errors import Closed, OptionError, StateError, Timeout
@@ -53,6 +55,7 @@ class AwaitingCalls:
         _backend: Backend
         _handle: Handle
         _native: NativeSocket
+        _protocol: Protocol
         _raw: bool
 
         @property
@@ -262,8 +265,6 @@ class AwaitingCalls:
 
     async def aevents(self, *, timeout: float | None = None) -> AsyncIterator[PeerEvent]:
         """`events`, awaited: what happens to peers, until the socket is closed."""
-        from .socket import peer_event
-
         waits = self._waits()
         quiet_since = monotonic()
         while True:
@@ -278,6 +279,40 @@ class AwaitingCalls:
                 return
             else:
                 await waits.pause(PEERS_PERIOD)
+
+    # Foreign loops
+
+    @property
+    def recv_fd(self) -> int:
+        """A descriptor for a foreign event loop: readable when there may be something to receive.
+
+        It belongs to the library: poll it, never read from it or close it. On libzmq it is
+        edge-triggered and tells of both directions; so after it was readable, and after every send,
+        receive with `timeout=0` until `WouldBlock` (`docs/event-loops.md` has the recipe).
+
+        Raises:
+            StateError: this socket does not receive.
+            UnsupportedFeature: the library has no such descriptor for it.
+        """
+        return self._fileno(READABLE, self._protocol.can_recv, "recv_fd")
+
+    @property
+    def send_fd(self) -> int:
+        """As `recv_fd`, to send; it too is to be polled for *reading*."""
+        return self._fileno(WRITABLE, self._protocol.can_send, "send_fd")
+
+    def _fileno(self, direction: int, able: bool, name: str) -> int:
+        if not able:
+            raise StateError(
+                f"a {self._protocol} socket has no {name}: it does not go that way",
+                backend=self._backend.name,
+            )
+        fd = self._handle.fileno(direction)
+        if fd < 0:
+            raise self._backend.unsupported(
+                "poll_fd", f"the library has no descriptor for this {self._protocol} socket"
+            )
+        return fd
 
     # Closing
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from . import _lifetime
 from ._awaiting import AwaitingCalls
-from ._engine import READABLE, WRITABLE
+from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit, limit_argument
 from ._selection import Plan, plan
 from .abc import Backend, PeerEvent
@@ -49,19 +49,6 @@ ENGINE_OPTIONS: Final = frozenset({"send_timeout", "recv_timeout", "linger"})
 
 ANSWERED: Final = frozenset({Protocol.REQ, Protocol.SURVEYOR})
 """Protocols on which what is received belongs to what was sent last."""
-
-_EVENT_KINDS: Final = (
-    "",
-    "connected",
-    "disconnected",
-    "refused",
-    "handshake_failed",
-    "accept_failed",
-    "listening",
-    "listen_failed",
-    "closed",
-    "rejected",
-)
 
 
 class Socket(AwaitingCalls):
@@ -541,38 +528,6 @@ class Socket(AwaitingCalls):
         return self._backend.unsupported(feature, reason)
 
     @property
-    def recv_fd(self) -> int:
-        """A descriptor for a foreign event loop: readable when there may be something to receive.
-
-        It belongs to the library: poll it, never read from it or close it. On libzmq it is
-        edge-triggered and tells of both directions; so after it was readable, and after every send,
-        receive with `timeout=0` until `WouldBlock` (`docs/event-loops.md` has the recipe).
-
-        Raises:
-            StateError: this socket does not receive.
-            UnsupportedFeature: the library has no such descriptor for it.
-        """
-        return self._fileno(READABLE, self._protocol.can_recv, "recv_fd")
-
-    @property
-    def send_fd(self) -> int:
-        """As `recv_fd`, to send; it too is to be polled for *reading*."""
-        return self._fileno(WRITABLE, self._protocol.can_send, "send_fd")
-
-    def _fileno(self, direction: int, able: bool, name: str) -> int:
-        if not able:
-            raise StateError(
-                f"a {self._protocol} socket has no {name}: it does not go that way",
-                backend=self._backend.name,
-            )
-        fd = self._handle.fileno(direction)
-        if fd < 0:
-            raise self._backend.unsupported(
-                "poll_fd", f"the library has no descriptor for this {self._protocol} socket"
-            )
-        return fd
-
-    @property
     def native(self) -> int:
         """The library's own handle: socket number of nanomsg and nng, address of libzmq."""
         return self._native.native
@@ -622,12 +577,6 @@ class Socket(AwaitingCalls):
 
 _used_by: dict[Backend, int] = {}
 """The process that first opened a socket of a library."""
-
-
-def peer_event(event: tuple[int, str, int, int, int, int]) -> PeerEvent:
-    """The engine's event in words."""
-    kind, address, peer, time_ns, native, code = event
-    return PeerEvent(_EVENT_KINDS[kind], address or None, peer or None, time_ns / 1e9, native, code)
 
 
 def _topic(topic: Buffer) -> bytes:
