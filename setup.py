@@ -22,7 +22,7 @@ setup(
         # The conformance suite, under the name by which others can run it.
         "anymq_conformance": SUITE,
     },
-    package_data={"": ["py.typed", "*.pyi"], "anymq": ["include/*.h"]},
+    package_data={"": ["py.typed", "*.pyi", "*.css", "*.js"], "anymq": ["include/*.h"]},
     ext_modules=[
         Extension(
             "anymq._engine",

@@ -18,16 +18,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._engine import Handle
 from .errors import AnymqError, UnsupportedFeature
 from .features import Support, absent
 from .protocols import Protocol
 
 if TYPE_CHECKING:
-    from ._engine import Handle
     from .url import Address
 
 __all__ = [
     "Backend",
+    "Handle",
     "LibraryInfo",
     "NativeEndpoint",
     "NativeSocket",

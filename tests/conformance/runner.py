@@ -27,10 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SUITE = Path(__file__).parent
-PACKAGE = __package__ or "anymq_conformance"
-ROOT = SUITE.parents[PACKAGE.count(".")]
-"""The folder from which the suite is imported."""
+SUITE = Path(__file__).resolve().parent
+ROOT = next(folder for folder in SUITE.parents if not (folder / "__init__.py").is_file())
+"""The folder from which pytest imports the suite, whatever else leads to it."""
+
+PACKAGE = ".".join(SUITE.relative_to(ROOT).parts)
+"""What pytest calls it: `anymq_conformance` where it is installed."""
 
 TEST_LIMIT = 60.0
 """Seconds for a test that does not say otherwise."""
@@ -45,6 +47,8 @@ MOST_DEATHS = 25
 """After so many processes that died, the rest of the suite is not run."""
 
 Progress = Callable[[str], None]
+Each = Callable[[str, str, str], None]
+"""Called with a test's id, its outcome (`passed`, `failed`, `skipped`, `difference`), and why."""
 
 
 @dataclass
@@ -72,6 +76,7 @@ def run_suite(
     keyword: str = "",
     folder: Path = SUITE,
     progress: Progress | None = None,
+    each: Each | None = None,
 ) -> dict[str, Any]:
     """Run the suite over one library.
 
@@ -87,6 +92,7 @@ def run_suite(
         keyword: as pytest's `-k`.
         folder: the suite; another one for tests of this runner.
         progress: called with a line of text now and then.
+        each: called for every test that was run, when all is over.
 
     Returns:
         `build`, `outcome` (`passed`, `failed`, `crashed` or `hung`), `python`, `passed` (how many),
@@ -103,12 +109,52 @@ def run_suite(
         command = _command(python, folder, selection, keyword)
         _run_to_the_end(run, command, environment, started + timeout, Path(place), progress)
     result = _result(run, name, backend, time.monotonic() - started)
+    if each:
+        died = {test: ("failed", how) for test, how in run.deaths.items()}
+        for test, told in ({test: _told(end) for test, end in run.ends.items()} | died).items():
+            each(test, *told)
     shown = f"python -m {PACKAGE}.runner {backend}"
     shown += f" --library {name}" if path else ""
     result["command"] = shlex.join([*shown.split(), *arguments])
     clean: dict[str, Any] = _without_paths(result, {path: f"<{name}>"} if path else {})
     clean["library"] = run.library or None
     return clean
+
+
+def list_tests(
+    library: str | os.PathLike[str] | None,
+    backend: str,
+    *,
+    selection: Sequence[str] = (),
+    keyword: str = "",
+) -> list[str]:
+    """The ids of the tests that are made for this library.
+
+    Raises:
+        RuntimeError: with what pytest said.
+    """
+    path = None if library is None else os.path.realpath(library)
+    with tempfile.TemporaryDirectory(prefix="anymq-suite-") as place:
+        environment = _environment(backend, path, None, TEST_LIMIT, Path(place))
+        del environment["ANYMQ_TEST_EVENTS"]
+        done = subprocess.run(
+            [*_command(sys.executable, SUITE, selection, keyword), "--collect-only"],
+            cwd=place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT,
+            check=False,
+        )
+    if done.returncode not in (0, NOTHING_CHOSEN):
+        raise RuntimeError(_interesting(done.stdout + done.stderr))
+    lines = [line for line in done.stdout.splitlines() if ".py::" in line]
+    return [line for line in lines if "NOTSET" not in line]
+
+
+NOTHING_CHOSEN = 5
+"""pytest's exit status where no test was chosen."""
 
 
 def _environment(
@@ -289,8 +335,9 @@ def _how_it_died(status: int | None, too_long: bool, limit: float) -> str:
 
 
 def _interesting(output: str) -> str:
-    """The end of what the process said, and where its threads were."""
-    lines = output.splitlines()
+    """The end of what the process said, and where its threads were, without pytest's own frames."""
+    of_pytest = re.compile(r"/site-packages/(_pytest|pytest|pluggy)/|<frozen runpy>")
+    lines = [line for line in output.splitlines() if not of_pytest.search(line)]
     marks = ("Timeout (", "Fatal Python error")
     stacks = [i for i, line in enumerate(lines) if any(mark in line for mark in marks)]
     return "\n".join(lines[stacks[-1] :][:60] if stacks else lines[-15:])
@@ -323,6 +370,12 @@ def _result(run: _Run, build: str, backend: str, seconds: float) -> dict[str, An
         "skipped": [{"test": e["test"], "reason": e["message"]} for e in chosen("skipped")],
         "detail": "\n".join(detail),
     }
+
+
+def _told(end: Mapping[str, str]) -> tuple[str, str]:
+    """Outcome and reason of a test that came to its end."""
+    ident = f"{end['id']}: " if end.get("id") else ""
+    return end["outcome"], ident + end["message"]
 
 
 def _outcome(run: _Run, anything_wrong: bool) -> str:

@@ -142,7 +142,20 @@ def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets, transport:
         push.dial(sockets.unused(transport), wait=True, timeout=0.2)
 
 
-@pytest.mark.requires("protocol.req", "protocol.rep")
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_a_peer_that_cannot_be_one(sockets: Sockets) -> None:
+    """Two that only send are no peers, and the right one is still welcome."""
+    push = sockets.open("push")
+    url = push.listen(sockets.url()).url
+    wrong = sockets.open("push", dial=url, **FAST)
+    with pytest.raises(anymq.Timeout):
+        wrong.send(b"x", timeout=0.3)
+    pull = sockets.open("pull", dial=url)
+    push.send(b"hello")
+    assert pull.recv() == b"hello"
+
+
+@pytest.mark.requires("protocol.push", "protocol.req", "protocol.rep")
 def test_a_peer_that_speaks_another_protocol(sockets: Sockets) -> None:
     """It is no peer: nothing is sent to it, and the right one is still welcome."""
     rep = sockets.open("rep")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Cell", "Table", "page"]
+__all__ = ["STYLE", "Cell", "Table", "page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def page(title: str, intro: Sequence[str], tables: Sequence[Table], *, footer: s
     )
     return _PAGE.format(
         title=escape(title),
-        style=_STYLE,
+        style=STYLE,
         script=_SCRIPT,
         intro=paragraphs,
         contents=contents,
@@ -138,7 +138,7 @@ _PAGE = """\
 </html>
 """
 
-_STYLE = """\
+STYLE = """\
 :root { --ink: #1c2430; --paper: #fff; --soft: #f3f5f8; --line: #d5dae2; --link: #0b57b0;
   --good: #0a6b35; --good-bg: #e3f5ea; --bad: #a3161f; --bad-bg: #fde8e8;
   --fair: #7a4d00; --fair-bg: #fdf1d8; --dim: #657080; }

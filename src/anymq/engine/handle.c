@@ -4,6 +4,25 @@
 #include <string.h>
 #include <structmember.h>
 
+/* A function that a table of these traits must have and has not, or NULL. */
+static const char *lacking(const anymq_ops *ops)
+{
+#define NEEDS(function)                                                                     \
+    if (ops->function == NULL)                                                              \
+        return #function;
+    NEEDS(msg_init) NEEDS(msg_release) NEEDS(try_send) NEEDS(try_recv) NEEDS(peers) NEEDS(close)
+    if (ops->traits & ANYMQ_EDGE) {
+        NEEDS(events)
+    }
+    if (ops->traits & ANYMQ_NATIVE_WAIT) {
+        NEEDS(wait_send) NEEDS(wait_recv) NEEDS(interrupt)
+    } else {
+        NEEDS(wait_fd)
+    }
+#undef NEEDS
+    return NULL;
+}
+
 static PyObject *handle_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     if (kwargs != NULL && PyDict_Size(kwargs) > 0) {
@@ -24,6 +43,11 @@ static PyObject *handle_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
                         "the backend was built for another version of anymq's engine");
         return NULL;
     }
+    const char *missing = lacking(ops);
+    if (missing != NULL || (ops->traits & (ANYMQ_EDGE | ANYMQ_NEEDS_LOCK)) == ANYMQ_EDGE)
+        return PyErr_Format(PyExc_ImportError, "the backend's table of operations %s%s",
+                            missing != NULL ? "lacks " : "is ANYMQ_EDGE without ANYMQ_NEEDS_LOCK",
+                            missing != NULL ? missing : "");
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Handle *h = (Handle *)allocate(type, 0);
     if (h == NULL)

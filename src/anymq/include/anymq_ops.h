@@ -6,6 +6,10 @@
  * the table only says how this library does a few primitive things. No function here may take the
  * interpreter lock, touch a Python object, or block, except where it says so.
  *
+ * Functions of a trait are called for that trait only. Of the others these may be NULL: `drained`
+ * (nobody can tell), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
+ * it must have is refused when a Handle is made.
+ *
  * Results: 0 is success; a negative number is one of ANYMQ_*; a positive number is the library's
  * own error number, which the backend's Python side turns into an exception.
  */
