@@ -1,8 +1,8 @@
 """Sockets that were closed leave nothing behind: no descriptor, no thread, no memory.
 
-ANYMQ_TEST_LEAK_ROUNDS sets how many times 200 sockets are opened, used and closed, half of the times
-over tcp and half over inproc (100 for the whole proof; fewer show a leak of a descriptor or a
-thread just as well).
+ANYMQ_TEST_LEAK_ROUNDS sets how many times 200 sockets are opened, used and closed, half of the
+times over tcp and half over inproc (100 for the whole proof; fewer show a leak of a descriptor or
+a thread just as well).
 """
 
 from __future__ import annotations
