@@ -9,7 +9,18 @@ import os
 from cffi import FFI
 
 PACKAGE = "backends/anymq_nng"
-SOURCES = ("library", "socket", "wait", "reply", "pipes", "drained", "hangup", "access", "tls")
+SOURCES = (
+    "library",
+    "socket",
+    "wait",
+    "reply",
+    "readiness",
+    "pipes",
+    "drained",
+    "hangup",
+    "access",
+    "tls",
+)
 HEADERS = ("nng_api", "library", "socket", "access")
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
@@ -35,6 +46,7 @@ anymq_ops *anymq_nng_ops(anymq_nng_library *library);
 #define NNG_TO_ONE ...
 #define NNG_TO_ALL ...
 #define NNG_TO_ASKER ...
+#define NNG_IS_SUB ...
 #define NNG_SOCKET ...
 #define NNG_DIALER ...
 #define NNG_LISTENER ...

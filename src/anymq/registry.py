@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from . import _engine
+from ._beside import load_needed, missing_names
 from ._elf import missing_bytes
 from ._sound import damage
 from .abc import Backend, Provider
@@ -117,11 +118,28 @@ def _open_file(provider: Provider, path: str, found_via: str) -> Backend:
     if backend is None:
         if is_path:
             _check_file(path)
-        backend = _open_with(provider, path, found_via)
+        backend = _open_with_needed(provider, path, found_via, is_path)
         key_of_file = (provider.name, os.path.realpath(backend.library.path))
         backend = _opened.setdefault(key_of_file, backend)
         _opened[key] = backend
     return backend
+
+
+def _open_with_needed(provider: Provider, path: str, found_via: str, is_path: bool) -> Backend:
+    """Open it, after the libraries that it needs where those lie beside it and are missed."""
+    try:
+        return _open_with(provider, path, found_via)
+    except BackendUnavailable as error:
+        if is_path and load_needed(path):
+            return _open_with(provider, path, found_via)
+        missing = missing_names(path) if is_path else []
+        if not missing:
+            raise
+        raise BackendUnavailable(
+            f"{error}; what it needs is neither beside it nor known to the loader: "
+            f"{', '.join(missing)}",
+            backend=provider.name,
+        ) from error
 
 
 def _check_file(path: str) -> None:

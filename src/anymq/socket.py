@@ -11,11 +11,13 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from . import _lifetime
+from ._awaiting import AwaitingCalls
+from ._engine import READABLE, WRITABLE
+from ._limits import DEFAULT, TimeLimit, limit_argument
 from ._selection import Plan, plan
 from .abc import Backend, PeerEvent
 from .endpoints import Dialer, Listener
@@ -42,23 +44,11 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "Socket"]
 
 
-class _Default(Enum):
-    """The type of `DEFAULT`."""
-
-    DEFAULT = "DEFAULT"
-
-    def __repr__(self) -> str:
-        return "DEFAULT"
-
-
-DEFAULT: Final = _Default.DEFAULT
-"""As a timeout: the socket's own `send_timeout` or `recv_timeout`."""
-
-TimeLimit: TypeAlias = float | _Default | None
-"""Seconds, None for no limit, or `DEFAULT`."""
-
 ENGINE_OPTIONS: Final = frozenset({"send_timeout", "recv_timeout", "linger"})
 """Options that the engine keeps for every library."""
+
+ANSWERED: Final = frozenset({Protocol.REQ, Protocol.SURVEYOR})
+"""Protocols on which what is received belongs to what was sent last."""
 
 _EVENT_KINDS: Final = (
     "",
@@ -74,7 +64,7 @@ _EVENT_KINDS: Final = (
 )
 
 
-class Socket:
+class Socket(AwaitingCalls):
     """A messaging socket of any library.
 
     Args:
@@ -167,6 +157,8 @@ class Socket:
         self._name = ""
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
+        self._here = None
+        self._loops = []
         if (
             not self._backend.fork_safe
             and _used_by.setdefault(self._backend, self._pid) != self._pid
@@ -178,6 +170,7 @@ class Socket:
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
+        self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
         self._mapping = {
             name: native
             for name, native in self._native.option_mapping.items()
@@ -303,7 +296,7 @@ class Socket:
         Raises:
             MessageTooLarge: it does not fit; `.size` tells its size, and it stays receivable.
         """
-        return self._handle.recv_into(buffer, *_limit(timeout))
+        return self._handle.recv_into(buffer, *limit_argument(timeout))
 
     def send_many(self, items: Iterable[Buffer], *, timeout: TimeLimit = DEFAULT) -> int:
         """Send many messages in one call into C; how many there were.
@@ -314,23 +307,23 @@ class Socket:
         Raises:
             Timeout, StateError, TypeError: with `.sent` set to how many had been sent.
         """
-        return self._handle.send_many(items, *_limit(timeout))
+        return self._handle.send_many(items, *limit_argument(timeout))
 
     def recv_many(self, max: int = 1024, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
         """Receive what there is, up to `max` messages, as soon as there is one."""
-        return self._handle.recv_many(max, *_limit(timeout))
+        return self._handle.recv_many(max, *limit_argument(timeout))
 
     def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
         """Send a `Message` and with it, on a raw socket, its header. It is given away."""
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
         header = message.header if self._raw else b""
-        self._handle.send_message(header, message.body, *_limit(timeout))
+        self._handle.send_message(header, message.body, *limit_argument(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
         """Receive one message as a `Message`, on a raw socket with its header."""
-        return Message._received(*self._handle.recv_message(*_limit(timeout)))
+        return Message._received(*self._handle.recv_message(*limit_argument(timeout)))
 
     def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
         """Send one message of several parts, all or none.
@@ -339,7 +332,7 @@ class Socket:
             UnsupportedFeature: the library has no multipart messages.
         """
         self._backend.require("multipart")
-        self._handle.send_parts(parts, *_limit(timeout))
+        self._handle.send_parts(parts, *limit_argument(timeout))
 
     def recv_parts(self, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
         """Receive all parts of one message.
@@ -348,7 +341,7 @@ class Socket:
             UnsupportedFeature: the library has no multipart messages.
         """
         self._backend.require("multipart")
-        return self._handle.recv_parts(*_limit(timeout))
+        return self._handle.recv_parts(*limit_argument(timeout))
 
     def request(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """REQ: send, then receive the reply to that request.
@@ -473,10 +466,7 @@ class Socket:
                 return
             if event is None:
                 return
-            kind, address, peer, time_ns, native, code = event
-            yield PeerEvent(
-                _EVENT_KINDS[kind], address or None, peer or None, time_ns / 1e9, native, code
-            )
+            yield peer_event(event)
 
     def statistics(self) -> dict[str, int]:
         """Counters: `messages_sent`, `messages_received`, `peers` and what else the library counts.
@@ -551,6 +541,38 @@ class Socket:
         return self._backend.unsupported(feature, reason)
 
     @property
+    def recv_fd(self) -> int:
+        """A descriptor for a foreign event loop: readable when there may be something to receive.
+
+        It belongs to the library: poll it, never read from it or close it. On libzmq it is
+        edge-triggered and tells of both directions; so after it was readable, and after every send,
+        receive with `timeout=0` until `WouldBlock` (`docs/event-loops.md` has the recipe).
+
+        Raises:
+            StateError: this socket does not receive.
+            UnsupportedFeature: the library has no such descriptor for it.
+        """
+        return self._fileno(READABLE, self._protocol.can_recv, "recv_fd")
+
+    @property
+    def send_fd(self) -> int:
+        """As `recv_fd`, to send; it too is to be polled for *reading*."""
+        return self._fileno(WRITABLE, self._protocol.can_send, "send_fd")
+
+    def _fileno(self, direction: int, able: bool, name: str) -> int:
+        if not able:
+            raise StateError(
+                f"a {self._protocol} socket has no {name}: it does not go that way",
+                backend=self._backend.name,
+            )
+        fd = self._handle.fileno(direction)
+        if fd < 0:
+            raise self._backend.unsupported(
+                "poll_fd", f"the library has no descriptor for this {self._protocol} socket"
+            )
+        return fd
+
+    @property
     def native(self) -> int:
         """The library's own handle: socket number of nanomsg and nng, address of libzmq."""
         return self._native.native
@@ -602,9 +624,10 @@ _used_by: dict[Backend, int] = {}
 """The process that first opened a socket of a library."""
 
 
-def _limit(timeout: TimeLimit) -> tuple[()] | tuple[float | None]:
-    """The timeout as the engine takes it: an argument or none."""
-    return () if timeout is DEFAULT else (timeout,)
+def peer_event(event: tuple[int, str, int, int, int, int]) -> PeerEvent:
+    """The engine's event in words."""
+    kind, address, peer, time_ns, native, code = event
+    return PeerEvent(_EVENT_KINDS[kind], address or None, peer or None, time_ns / 1e9, native, code)
 
 
 def _topic(topic: Buffer) -> bytes:

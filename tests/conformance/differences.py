@@ -9,10 +9,13 @@ hang, or differ just now and then is the test not run at all (`run=False`).
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import anymq
 from anymq.abc import Backend
 
 
@@ -40,6 +43,24 @@ class Difference:
         )
 
 
+def _zmtp_before(*version: int) -> Callable[[Backend], bool]:
+    return lambda backend: backend.wire == "zmtp" and backend.library.version < version
+
+
+def _hands_down_descriptors(backend: Backend) -> bool:
+    """Whether programs that this one executes inherit sockets that the library made for itself."""
+    if backend.wire != "zmtp":
+        return False
+    with anymq.Socket("pair", backend=backend) as socket:
+        fd = socket.get_native("ZMQ_FD")
+        return stat.S_ISSOCK(os.fstat(fd).st_mode) and os.get_inheritable(fd)
+
+
+def _polyamorous_before(backend: Backend, *version: int) -> bool:
+    """Libraries with a polyamorous PAIR1, up to the version that mended something."""
+    return backend.supports("option.polyamorous") and backend.library.version < version
+
+
 DIFFERENCES: dict[str, Difference] = {
     "D2": Difference(
         "the library always sends small messages at once: `tcp_nodelay=False` is refused",
@@ -64,5 +85,22 @@ DIFFERENCES: dict[str, Difference] = {
         "an inproc listener that is closed before those who dialled it leaves memory behind",
         lambda backend: "inproc-leaks" in backend.quirks,
         only={"transport": frozenset({"inproc"})},
+    ),
+    "D30": Difference(
+        "a message that is too large for the system's buffers is cut short by a close right behind",
+        _zmtp_before(4, 1, 6),
+        only={"transport": frozenset({"tcp", "ipc"})},
+    ),
+    "D31": Difference(
+        "programs that are executed inherit sockets by which the library wakes its own threads",
+        _hands_down_descriptors,
+    ),
+    "D20": Difference(
+        "an empty message is lost over ws, unless the protocol puts a header before it",
+        lambda backend: _polyamorous_before(backend, 1, 2),
+        {
+            "transport": frozenset({"ws"}),
+            "pattern": frozenset({"pair-pair", "push-pull", "pub-sub", "bus-bus"}),
+        },
     ),
 }

@@ -7,7 +7,8 @@ for every feature of every library in `test_refusals.py`.
 What a test meets in passing, and the library lacks, ends it as skipped: see `pytest_pyfunc_call`.
 
 A test that also asks for `transport`, `pattern` or `protocol` runs over each of those that each
-library has; `@pytest.mark.transports(...)`, `patterns` and `protocols` narrow that.
+library has; `@pytest.mark.transports(...)`, `patterns` and `protocols` narrow that. One that asks
+for `loop` runs in each kind of event loop that is installed.
 `@pytest.mark.differs("D2")` names an entry of `differences.py`: where that applies, the
 test must fail.
 """
@@ -26,6 +27,7 @@ from anymq.abc import Backend
 from anymq.features import known_features
 
 from .differences import DIFFERENCES
+from .loops import LOOPS, Loop
 from .support import (
     BACKENDS,
     LIBRARIES,
@@ -41,11 +43,17 @@ MARKERS = (
     "transports(*names): the only transports that the test runs over",
     "patterns(*names): the only patterns, such as 'push-pull', that the test runs over",
     "protocols(*names): the only protocols that the test runs over",
+    "loops(*names): the only event loops that the test runs in",
     "differs(id): an entry of differences.py; where it applies the test must fail",
     "slow: takes more than a few seconds",
 )
 
-AXES = {"transport": "transports", "pattern": "patterns", "protocol": "protocols"}
+AXES = {
+    "transport": "transports",
+    "pattern": "patterns",
+    "protocol": "protocols",
+    "loop": "loops",
+}
 """Arguments of tests beside `backend`, and the marker that narrows each."""
 
 
@@ -80,6 +88,8 @@ def _cases(backend: Backend, axis: str, only: list[Any]) -> dict[str, Any]:
     if axis == "pattern":
         patterns = [p for p in PATTERNS if not missing(backend, p.features)]
         return {str(p): p for p in patterns if not only or str(p) in only}
+    if axis == "loop":
+        return {name: name for name in LOOPS if not only or name in only}
     return {p.value: p for p in backend.protocols if not only or p.value in only}
 
 
@@ -100,7 +110,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for case in itertools.product(*(choice.items() for choice in choices)):
             ids.append("-".join([ident, *(name for name, _ in case)]))
             values.append((backend, *(value for _, value in case)))
-    metafunc.parametrize(("backend", *axes), values, ids=ids, scope="function")
+    indirect = [axis for axis in axes if axis == "loop"]
+    names = ("backend", *axes)
+    metafunc.parametrize(names, values, ids=ids, indirect=indirect, scope="function")
 
 
 def _not_made(item: pytest.Item) -> str:
@@ -143,6 +155,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         ):
             raise
         pytest.skip(f"it uses {error.feature}, which {backend.name} lacks")
+
+
+@pytest.fixture
+def loop(request: pytest.FixtureRequest) -> Loop:
+    """The event loop that the test runs in, by `loop.run(main)`."""
+    return LOOPS[request.param]()
 
 
 @pytest.fixture

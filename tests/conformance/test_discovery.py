@@ -38,6 +38,8 @@ def test_protocols_and_transports_follow_from_the_features(backend: Backend) -> 
     assert set(backend.transports) <= set(TRANSPORTS)
     assert backend.protocols
     assert backend.transports
+    for pair in ({"req", "rep"}, {"surveyor", "respondent"}):
+        assert pair <= set(backend.protocols) or not pair & set(backend.protocols)
 
 
 def test_every_protocol_that_is_promised_opens(sockets: Sockets, protocol: str) -> None:

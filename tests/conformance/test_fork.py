@@ -128,6 +128,7 @@ peer.close()
     )
 
 
+@pytest.mark.differs("D31")
 def test_a_child_that_executes_another_program(sockets: Sockets) -> None:
     """Descriptors of the library do not leak into it."""
     run_program(

@@ -190,12 +190,18 @@ def test_every_cell_names_the_file_that_filled_it(made: MadeResults) -> None:
 
 
 def test_the_page_has_every_run(made: MadeResults) -> None:
+    interop = made.interop()
+    interop["runs"][3]["id"] = "the fourth"
+    made.write("interop/sp.json", interop)
     html = as_html(made)
     data = html.partition('id="runs-sp">')[2].partition("</script>")[0]
     document = json.loads(data)
     runs = document["runs"]
-    assert [run[0] for run in runs] == [run["id"] for run in made.interop()["runs"]]
     words = document["words"]
+    sides = ("sender", "receiver")
+    keys = ["/".join([*(words[n] for n in run[1:5]), sides[run[5]]]) for run in runs]
+    ids = [run[0] or key for run, key in zip(runs, keys, strict=True)]
+    assert ids == [run["id"] for run in interop["runs"]]
     timeouts = [run for run in runs if words[run[6]] == "timeout"]
     assert [words[run[12]] for run in timeouts] == ["two-7-deb: 3 of 15 </script> came"]
     assert [run[7] for run in timeouts] == [3]

@@ -86,10 +86,11 @@ def print_report(report: Report, require_all: bool) -> None:
 
 
 def _print_reasons(report: Report) -> None:
-    """Why what is unsupported is, each reason once."""
-    runs = [run for run in report.runs if run.outcome == "unsupported"]
-    for reason in dict.fromkeys(run.detail for run in runs):
-        print(f"unsupported: {reason}")
+    """Why what is unsupported is, and what else must be known of what is not, each once."""
+    for outcome, word in (("unsupported", "unsupported"), ("ok", "note")):
+        runs = [run for run in report.runs if run.outcome == outcome and run.detail]
+        for detail in dict.fromkeys(run.detail for run in runs):
+            print(f"{word}: {detail}")
 
 
 def junit(report: Report, require_all: bool) -> str:

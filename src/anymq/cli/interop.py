@@ -28,8 +28,8 @@ examples:
 Every build talks to every build, in both parts, over every transport, whichever of them listens.
 A pair of which one side lacks the protocol or transport is told as unsupported and is no failure.
 
-exit status: 0 everything that is supported went well, {FAILED} something did not
-(with --require-all: or is unsupported), 2 wrong command line, {NOTHING_TRIED} nothing could be tried
+exit status: 0 everything that is supported went well; {FAILED} something did not, or is unsupported
+with --require-all; 2 wrong command line; {NOTHING_TRIED} nothing could be tried
 """
 
 UNITS = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 10**6, "mib": 1024**2, "gib": 1024**3}

@@ -33,7 +33,7 @@ enum {
     ANYMQ_NEEDS_LOCK = 1,  /* a socket may be used by one thread at a time: the engine locks it */
     ANYMQ_EDGE = 2,        /* wait_fd is edge-triggered, and events() tells what is
                                ready; together with ANYMQ_NEEDS_LOCK only */
-    ANYMQ_NATIVE_WAIT = 4, /* wait_send and wait_recv exist; wait_fd is not used for blocking calls */
+    ANYMQ_NATIVE_WAIT = 4, /* wait_send and wait_recv exist; wait_fd is used by event loops alone */
     ANYMQ_SHORT_TRY = 8,   /* a try takes well under a microsecond: not worth releasing the interpreter lock */
     ANYMQ_LINGERS = 16,    /* close() returns at once and the library itself delivers within the linger time */
 };

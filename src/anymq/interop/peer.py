@@ -57,7 +57,7 @@ class PeerPlan:
         protocol: the protocol that it has.
         builds: what dials it, one after the other.
         echo: it sends back what it gets, which is then compared.
-        sizes, count, timeout, grace: as in `Plan`.
+        sizes, count, timeout, grace, start: as in `Plan`.
     """
 
     url: str
@@ -68,6 +68,7 @@ class PeerPlan:
     count: int = 5
     timeout: float = 10.0
     grace: float = 5.0
+    start: float = 30.0
 
     def __post_init__(self) -> None:
         parse(self.url, listen=False)
@@ -125,7 +126,7 @@ def run_peer(plan: PeerPlan, on_result: Callable[[Run], None] | None = None) -> 
             runs.append(_run(plan, build, "error", detail=f"{build.name}: {error}"))
         else:
             try:
-                hello = greet(side, plan.timeout + plan.grace)
+                hello = greet(side, plan.start)
                 builds[build.name] = {k: hello[k] for k in ("library", "version_text", "wire")}
                 runs.append(_try(plan, build, side))
             except Failed as failure:

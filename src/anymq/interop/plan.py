@@ -65,14 +65,16 @@ class Plan:
     """Which builds, protocols, transports and messages.
 
     Attributes:
-        builds: the sides; each talks to each, itself included, in both parts.
+        builds: the sides.
         protocols: names of `PATTERNS`; None: all that some build of the wire has.
         transports: URL schemes that cross processes.
         sizes: sizes of messages in bytes.
         count: how many messages of each size, but `LARGE_COUNT` at most of the large ones.
-        timeout: seconds that one exchange may take, and that a process may take to start.
+        timeout: seconds that one exchange may take.
         jobs: exchanges at the same time; None: one for each processor.
         grace: seconds after `timeout` until a side that does not answer counts as hung.
+        start: seconds that a process may take to start.
+        pairs: names of sender and receiver; None: every build with every build, itself included.
     """
 
     builds: Sequence[Build]
@@ -83,6 +85,8 @@ class Plan:
     timeout: float = 10.0
     jobs: int | None = None
     grace: float = 5.0
+    start: float = 30.0
+    pairs: Sequence[tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
         names = [build.name for build in self.builds]
@@ -91,6 +95,11 @@ class Plan:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two builds have the name {twice[0]!r}: give each its own")
+        for name in (name for pair in self.pairs or () for name in pair):
+            if name not in names:
+                raise ValueError(
+                    f"there is no build {name!r} for a pair; known: {', '.join(names)}"
+                )
         for name in self.protocols or ():
             if name not in PATTERNS:
                 raise ValueError(f"there is no pair {name!r}; known: {', '.join(PATTERNS)}")
@@ -116,6 +125,8 @@ class Plan:
         for row, sender in enumerate(names):
             # Every other row goes backwards, so that its first receivers' processes still live.
             for receiver in names[:: -1 if row % 2 else 1]:
+                if self.pairs is not None and (sender, receiver) not in self.pairs:
+                    continue
                 a, b = hellos.get(sender), hellos.get(receiver)
                 for name in self._protocols(a, b, hellos):
                     for transport, listener in product(self.transports, ("sender", "receiver")):

@@ -216,7 +216,7 @@ class _Sides:
                 raise Failed("error", f"{build.name} does not start: {error}") from error
             laboratory.sides.add(side)
         try:
-            hello = greet(side, laboratory.plan.timeout + laboratory.plan.grace)
+            hello = greet(side, laboratory.plan.start)
         except Failed:
             self._end(side)
             raise

@@ -108,7 +108,10 @@
       transport: words[transport], sender: words[sender], receiver: words[receiver],
       listener: listener ? "receiver" : "sender", outcome: words[outcome], delivered, sent,
       intact, ordered, seconds, detail: words[detail] }));
-    for (const run of all) run.text = Object.values(run).join(" ").toLowerCase();
+    for (const run of all) {
+      run.id ||= [run.protocol, run.transport, run.sender, run.receiver, run.listener].join("/");
+      run.text = Object.values(run).join(" ").toLowerCase();
+    }
     const grid = section.querySelector("table.pairs");
     const heads = [...grid.querySelectorAll("thead [data-build]")];
     const rows = [...grid.tBodies[0].rows];

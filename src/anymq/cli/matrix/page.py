@@ -286,7 +286,10 @@ def _pair(wire: WireRuns, sender: Build, receiver: Build) -> str:
 
 
 def _data(wire: WireRuns) -> str:
-    """The runs, one a line; words that come often are told once and then by their number."""
+    """The runs, one a line; words that come often are told once and then by their number.
+
+    An id that is made of the run's key, as most are, is left to the script.
+    """
     words: dict[str, int] = {}
 
     def number(word: str) -> int:
@@ -294,7 +297,7 @@ def _data(wire: WireRuns) -> str:
 
     def line(run: Run) -> str:
         fields = [
-            run.id,
+            "" if run.id == "/".join(run.key) else run.id,
             *map(number, (run.protocol, run.transport, run.sender, run.receiver)),
             LISTENERS.index(run.listener),
             number(run.outcome),

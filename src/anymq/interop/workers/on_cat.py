@@ -28,11 +28,15 @@ PROTOCOLS = ["push", "pull", "pub", "sub", "req", "rep", "surveyor", "respondent
 ONE_WAY = ["pair", "pair1", "bus"]
 ANSWERING = ["rep", "respondent"]
 UNHEARD = {
-    "nngcat": ("pub", "surveyor", "bus"),
+    "nngcat": ("pub", "surveyor", "bus", "pair", "pair1"),
     "nanocat": ("pub", "surveyor", "bus", "push", "pair"),
 }
-"""What these send before somebody is connected is gone; or what they send before they end, as they
-do after a single message. So they send it again."""
+"""What these send is gone if nobody is connected yet, if the process before still is, or if they
+end before it has left. So they send it again."""
+
+ANEW = 2.0
+"""Seconds after which a process that dials is replaced if nothing came of it: nanomsg does not dial
+again what has closed a WebSocket properly."""
 
 TRANSPORTS = ["tcp", "ipc", "ws"]
 FRAME = 2**20 - 64
@@ -59,6 +63,12 @@ class Cat:
         self.out = self.process.stdout
         self.buffer = b""
         self.ended = False
+        self.last = time.monotonic()
+
+    @property
+    def idle(self) -> float:
+        """Seconds since it printed something."""
+        return time.monotonic() - self.last
 
     def message(self, limit: float) -> bytes | None:
         """The next message that it prints within `limit` seconds; None if there is none."""
@@ -75,6 +85,7 @@ class Cat:
                     return None
                 chunk = os.read(self.out.fileno(), 1 << 18)
                 self.buffer += chunk
+                self.last = time.monotonic()
                 self.ended = not chunk
 
     def failure(self) -> str:
@@ -165,7 +176,7 @@ class CatEndpoint(Endpoint):
                 talk.into.add(self._printed(talk))
                 continue
             while not self.channel.wait_heard(number + 1, 0.1):
-                self._check(talk)
+                self._check(talk, anew=True)
 
     def _hear_all(self, talk: Talk) -> None:
         """Note what is printed; the same process answers it where the protocol answers."""
@@ -181,17 +192,19 @@ class CatEndpoint(Endpoint):
                 self.channel.tell(heard=-number)
 
     def _printed(self, talk: Talk) -> bytes:
+        anew = self.protocol not in (*ANSWERING, "req", "pull")
         while (data := self._cat.message(0.1)) is None:
-            self._check(talk)
+            self._check(talk, anew)
         return data
 
-    def _check(self, talk: Talk) -> None:
+    def _check(self, talk: Talk, anew: bool) -> None:
+        """Go on waiting, perhaps for a new process; raise if there is nothing to wait for."""
         self.channel.check()
         failure = self._cat.failure()
         if talk.left() <= 0:
             raise RuntimeError(f"{self.name} {failure}") if failure else TimeoutError
-        if failure and self.dials:
-            # nngcat ends where nobody listens yet.
+        # nngcat ends where nobody listens yet.
+        if self.dials and (failure or (anew and self._cat.idle > ANEW)):
             command = self._cat.command
             self._end()
             self.running = Cat(command)

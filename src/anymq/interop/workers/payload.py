@@ -75,12 +75,14 @@ class Received:
         self.order: list[int] = []
         self.wrong: list[str] = []
         self._next = 0
+        self._again = 0
+        self._seen: set[int] = set()
         self._short = [n for n, size in enumerate(expected.sizes) if size < HEADER.size]
 
     @property
     def complete(self) -> bool:
-        """Whether as many came as were to come."""
-        return len(self.order) >= len(self.expected)
+        """Whether as many came as were to come; what came twice counts once."""
+        return len(self.order) - self._again >= len(self.expected)
 
     @property
     def last_came(self) -> bool:
@@ -92,8 +94,10 @@ class Received:
         if self.is_repeated(data):
             return self._next - 1
         number = self._find(data)
+        self._again += number in self._seen
         self.order.append(number)
         if number >= 0:
+            self._seen.add(number)
             self._next = max(self._next, number + 1)
         elif len(self.wrong) < 3:
             self.wrong.append(self._difference(data))
@@ -106,8 +110,7 @@ class Received:
         number = expected.number_of(data)
         if number is not None:
             return number if data == expected[number] else -1
-        seen = set(self.order)
-        alike = [n for n in self._short if data == expected[n] and n not in seen]
+        alike = [n for n in self._short if data == expected[n] and n not in self._seen]
         later = [n for n in alike if n >= self._next]
         if later or alike:
             return (later or alike)[0]
@@ -120,7 +123,7 @@ class Received:
     def _difference(self, data: bytes) -> str:
         number = self.expected.number_of(data)
         if number is None:
-            number = min(self._next, len(self.expected) - 1)
+            number = min(len(self.order), len(self.expected)) - 1
         wanted = self.expected[number]
         if len(wanted) != len(data):
             return f"message {number} has {len(data)} bytes instead of {len(wanted)}"
