@@ -26,7 +26,7 @@ __all__ = ["Release", "identify"]
 
 UNNAMED = "unknown release"
 
-BY_INTERFACE = {(5, 0): "1.0.0", (5, 1): "1.1.0-1.1.5", (6, 0): "1.2"}
+BY_INTERFACE: dict[tuple[int, ...], str] = {(5, 0): "1.0.0", (5, 1): "1.1.0-1.1.5", (6, 0): "1.2"}
 """Releases by interface number and revision."""
 
 SHORTENS = "nn_chunkref_trim, tried on a message of our own"
