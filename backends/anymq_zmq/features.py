@@ -175,7 +175,7 @@ _ABSENT_OPTIONS = {
     "send_priority": "no libzmq has it: it takes peers in turn",
     "recv_priority": "no libzmq has it: it takes peers in turn",
     "polyamorous": "no libzmq has it: its PAIR has one peer",
-    "prefer_new": "no libzmq has it: a full buffer drops the newest; conflate keeps only the newest",
+    "prefer_new": "no libzmq has it: full, it drops the newest; conflate keeps only the newest",
     "tls": "no libzmq has TLS but in wss, where set_native('ZMQ_WSS_...') sets it up",
 }
 

@@ -35,6 +35,7 @@ def settled(most, limit=10):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.differs("D35")
 def test_200_sockets_again_and_again(sockets: Sockets) -> None:
     run_program(
         sockets.backend,

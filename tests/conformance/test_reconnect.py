@@ -140,6 +140,7 @@ def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets, transport:
         push.dial(sockets.unused(transport), wait=True, timeout=0.2)
 
 
+@pytest.mark.differs("D33")
 def test_a_peer_that_speaks_another_protocol(sockets: Sockets) -> None:
     """It is no peer: nothing is sent to it, and the right one is still welcome."""
     rep = sockets.open("rep")
