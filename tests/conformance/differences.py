@@ -47,6 +47,10 @@ def _zmtp_before(*version: int) -> Callable[[Backend], bool]:
     return lambda backend: backend.wire == "zmtp" and backend.library.version < version
 
 
+def _publishes_nothing_over_ws(backend: Backend) -> bool:
+    return backend.wire == "zmtp" and backend.library.version == (4, 3, 3)
+
+
 def _hands_down_descriptors(backend: Backend) -> bool:
     """Whether programs that this one executes inherit sockets that the library made for itself."""
     if backend.wire != "zmtp":
@@ -102,5 +106,29 @@ DIFFERENCES: dict[str, Difference] = {
             "transport": frozenset({"ws"}),
             "pattern": frozenset({"pair-pair", "push-pull", "pub-sub", "bus-bus"}),
         },
+    ),
+    "D32": Difference(
+        "a second request, sent before the first was answered, loses the way to the replier",
+        _zmtp_before(4, 2),
+    ),
+    "D33": Difference(
+        "handshakes are not told of: a peer of another protocol counts for a moment",
+        _zmtp_before(4, 3),
+        run=False,
+    ),
+    "D34": Difference(
+        "a publisher over ws never learns of its subscribers' topics",
+        _publishes_nothing_over_ws,
+        only={"transport": frozenset({"ws"})},
+    ),
+    "D36": Difference(
+        "a publisher over ws never learns of its subscribers' topics (D34), pattern by pattern",
+        _publishes_nothing_over_ws,
+        only={"transport": frozenset({"ws"}), "pattern": frozenset({"pub-sub"})},
+    ),
+    "D35": Difference(
+        "opening and closing hundreds of sockets at a time may crash the process",
+        _zmtp_before(4, 1, 6),
+        run=False,
     ),
 }

@@ -38,6 +38,7 @@ def settled(most, limit=10):
 @pytest.mark.timeout(900)
 @pytest.mark.transports("tcp", "inproc")
 @pytest.mark.differs("D11")
+@pytest.mark.differs("D35")
 def test_200_sockets_again_and_again(sockets: Sockets, transport: str) -> None:
     run_program(
         sockets.backend,

@@ -14,6 +14,7 @@ from .support import LIMIT, Pattern, Sockets, drain, eventually, no_more, subscr
 BODIES = [b"one", b"\0\xff" * 50, bytes(range(256)) * 40]
 
 
+@pytest.mark.differs("D36")
 def test_delivers(sockets: Sockets, pattern: Pattern, transport: str) -> None:
     """One message, over every pattern and every transport; and back where the pattern answers."""
     sender, receiver = sockets.pair(pattern.sender, pattern.receiver, transport)
@@ -98,6 +99,7 @@ def test_pull_gathers_from_many(sockets: Sockets, transport: str) -> None:
 
 
 @pytest.mark.requires("protocol.pub", "protocol.sub")
+@pytest.mark.differs("D34")
 def test_every_subscriber_gets_what_is_published(sockets: Sockets, transport: str) -> None:
     pub = sockets.open("pub")
     url = pub.listen(sockets.url(transport)).url

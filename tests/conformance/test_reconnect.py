@@ -156,6 +156,7 @@ def test_a_peer_that_cannot_be_one(sockets: Sockets) -> None:
 
 
 @pytest.mark.requires("protocol.push", "protocol.req", "protocol.rep")
+@pytest.mark.differs("D33")
 def test_a_peer_that_speaks_another_protocol(sockets: Sockets) -> None:
     """It is no peer: nothing is sent to it, and the right one is still welcome."""
     rep = sockets.open("rep")

@@ -121,7 +121,7 @@ def test_files_are_of_one_subject(path: Path) -> None:
 
 
 def modules() -> list[str]:
-    """Every module that a program may import; the commands' and the programs of interop's sides are nobody's."""
+    """Every module that a program may import; those of commands and of interop's sides are not."""
     return ["anymq"] + [
         info.name
         for info in pkgutil.walk_packages(anymq.__path__, "anymq.")
