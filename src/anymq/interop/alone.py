@@ -20,6 +20,8 @@ __all__ = ["alone"]
 
 LEAVE = 2.0
 """Seconds that closing may take for the last message to leave."""
+STAY = 0.5
+"""Seconds that a peer has to read what was sent, before the connection ends."""
 
 
 class _Alone:
@@ -39,7 +41,7 @@ class _Alone:
     def give(self) -> None:
         for message in self.out.all():
             self._send(message)
-        self.socket.linger = LEAVE
+        self._leave()
 
     def take(self) -> None:
         for _ in range(len(self.out)):
@@ -48,7 +50,13 @@ class _Alone:
     def answer(self) -> None:
         for _ in range(len(self.out)):
             self._send(self._recv())
+        self._leave()
+
+    def _leave(self) -> None:
+        """Let the last messages leave, and stay a little: some forget what they have not read yet
+        when the connection ends."""
         self.socket.linger = LEAVE
+        time.sleep(STAY)
 
     def _left(self) -> float:
         left = self.end - time.monotonic()

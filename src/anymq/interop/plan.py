@@ -111,7 +111,7 @@ class Plan:
                 )
         if not self.transports or self.protocols == ():
             raise ValueError("nothing to try: transports or protocols are empty")
-        if (self.jobs or 1) < 1:
+        if self.jobs is not None and self.jobs < 1:
             raise ValueError("jobs are 1 or more")
         check_numbers(self.sizes, self.count, self.timeout)
 
