@@ -10,14 +10,13 @@ static const char *lacking(const anymq_ops *ops)
 #define NEEDS(function)                                                                     \
     if (ops->function == NULL)                                                              \
         return #function;
-    NEEDS(msg_init) NEEDS(msg_release) NEEDS(try_send) NEEDS(try_recv) NEEDS(peers) NEEDS(close)
+    NEEDS(msg_init) NEEDS(msg_release) NEEDS(try_send) NEEDS(try_recv) NEEDS(wait_fd)
+    NEEDS(peers) NEEDS(close)
     if (ops->traits & ANYMQ_EDGE) {
         NEEDS(events)
     }
     if (ops->traits & ANYMQ_NATIVE_WAIT) {
         NEEDS(wait_send) NEEDS(wait_recv) NEEDS(interrupt)
-    } else {
-        NEEDS(wait_fd)
     }
 #undef NEEDS
     return NULL;
