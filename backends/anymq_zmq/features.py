@@ -223,6 +223,8 @@ def _capabilities(library: Library, found: dict[str, Support]) -> None:
     )
     curve = bool(library.has("curve"))
     evidence = f'zmq_has("curve") = {int(curve)}'
+    if curve and not library.symbol("zmq_curve_keypair"):
+        curve, evidence = False, f"{evidence}, but no symbol zmq_curve_keypair"
     found["curve"] = found["option.curve"] = (
         native(evidence, "not over inproc; set it before listen and dial")
         if curve

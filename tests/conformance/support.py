@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import socket as socket_of_python
 import subprocess
@@ -26,6 +27,9 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.errors import AnymqError, BackendUnavailable, Timeout, WouldBlock
+
+ONLY = bool(os.environ.get("ANYMQ_TEST_ONLY"))
+"""Whether nothing but the libraries that are named is under test."""
 
 LIMIT = 10.0
 """Seconds that anything may take that ought to happen at once."""
@@ -81,11 +85,16 @@ class UnderTest:
 
 
 def libraries_under_test() -> list[UnderTest]:
-    """Every backend's default library, then what ANYMQ_TEST_LIBRARIES names: "nng=/a,zmq=/b"."""
-    wanted: list[tuple[str, str | None]] = [(name, None) for name in anymq.backends()]
+    """Every backend's default library, then what ANYMQ_TEST_LIBRARIES names: "nng=/a,zmq=/b".
+
+    With ANYMQ_TEST_ONLY set, just what ANYMQ_TEST_LIBRARIES names; "nng" is nng's default.
+    """
+    wanted: list[tuple[str, str | None]] = []
+    if not ONLY:
+        wanted += [(name, None) for name in anymq.backends()]
     for entry in filter(None, os.environ.get("ANYMQ_TEST_LIBRARIES", "").split(",")):
-        name, _, path = entry.strip().partition("=")
-        wanted.append((name, path))
+        name, _, file = entry.strip().partition("=")
+        wanted.append((name, file or None))
     found: list[UnderTest] = []
     for name, path in wanted:
         try:
@@ -198,6 +207,12 @@ class Sockets:
         self._open.append(socket)
         return socket
 
+    @property
+    def ordinary(self) -> str:
+        """The protocol of a socket that may be any: a PAIR where the library has it."""
+        protocols = self.backend.protocols
+        return "pair" if "pair" in protocols else protocols[0].value
+
     def url(self, transport: str = "tcp") -> str:
         """An address to listen at that nobody else uses."""
         number = next(self._count)
@@ -262,12 +277,29 @@ class Sockets:
 
 # Programs in processes of their own
 
+
+class ProgramRefused(Exception):
+    """A program ended because its library lacks `feature`."""
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"the program needs {feature}")
+        self.feature = feature
+
+
+REFUSED = "the library under test lacks "
+"""What a program says on standard error where that is so; the feature follows."""
+
 _PRELUDE = """\
 import faulthandler, os, signal, sys, threading, time
 faulthandler.register(signal.SIGUSR1)
 import anymq
 backend = anymq.get_backend(sys.argv[1], library=sys.argv[2])
 LIMIT = {limit}
+def end_refused(kind, error, trace):
+    sys.__excepthook__(kind, error, trace)
+    if isinstance(error, anymq.UnsupportedFeature) and error.backend == backend.name:
+        print({refused!r} + error.feature, file=sys.stderr)
+sys.excepthook = end_refused
 def open_socket(protocol, **options):
     options.setdefault("send_timeout", LIMIT)
     options.setdefault("recv_timeout", LIMIT)
@@ -282,7 +314,7 @@ def start_program(
 
     `sys.argv[3:]` is `args`.
     """
-    program = _PRELUDE.format(limit=LIMIT) + textwrap.dedent(source)
+    program = _PRELUDE.format(limit=LIMIT, refused=REFUSED) + textwrap.dedent(source)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     command = [sys.executable, "-c", program, backend.name, backend.library.path, *args]
@@ -304,6 +336,9 @@ def finish_program(process: subprocess.Popen[str], *, limit: float = 30.0) -> tu
         out, err = process.communicate()
         pytest.fail(f"the program hung\n{out}\n{err}")
     if process.returncode != 0:
+        refused = re.search(rf"^{REFUSED}(\S+)$", err, re.MULTILINE)
+        if refused:
+            raise ProgramRefused(refused[1])
         pytest.fail(f"the program ended with {process.returncode}\n{out}\n{err}")
     return out, time.monotonic() - begin
 
@@ -343,10 +378,12 @@ __all__ = [
     "BACKENDS",
     "LIBRARIES",
     "LIMIT",
+    "ONLY",
     "PATTERNS",
     "TRANSPORTS",
     "AnymqError",
     "Pattern",
+    "ProgramRefused",
     "Sockets",
     "Timeout",
     "UnderTest",

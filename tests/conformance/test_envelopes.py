@@ -218,7 +218,7 @@ def test_raw_where_there_is_none(sockets: Sockets) -> None:
         assert sockets.backend.features["raw"].evidence
         return
     with pytest.raises(anymq.UnsupportedFeature, match="raw") as caught:
-        sockets.open("req", raw=True)
+        sockets.open(sockets.backend.protocols[0], raw=True)
     assert caught.value.feature == "raw"
 
 

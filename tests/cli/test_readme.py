@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .support import LIMIT, Sockets
+from tests.conformance.support import LIMIT, Sockets
 
 README = Path(__file__).parents[2] / "README.md"
 

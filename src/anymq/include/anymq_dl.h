@@ -13,6 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#if defined(__GLIBC__) && !defined(__USE_GNU)
+#error "include anymq_dl.h before all other headers: it needs _GNU_SOURCE"
+#endif
+
 static void *anymq_dl_open(const char *name, char *error, size_t error_size)
 {
     void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);

@@ -6,6 +6,10 @@
  * the table only says how this library does a few primitive things. No function here may take the
  * interpreter lock, touch a Python object, or block, except where it says so.
  *
+ * Functions of a trait are called for that trait only. Of the others these may be NULL: `drained`
+ * (nobody can tell), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
+ * it must have is refused when a Handle is made.
+ *
  * Results: 0 is success; a negative number is one of ANYMQ_*; a positive number is the library's
  * own error number, which the backend's Python side turns into an exception.
  */
@@ -29,7 +33,7 @@ enum {
     ANYMQ_NEEDS_LOCK = 1,  /* a socket may be used by one thread at a time: the engine locks it */
     ANYMQ_EDGE = 2,        /* wait_fd is edge-triggered, and events() tells what is
                                ready; together with ANYMQ_NEEDS_LOCK only */
-    ANYMQ_NATIVE_WAIT = 4, /* wait_send and wait_recv exist; wait_fd is not used for blocking calls */
+    ANYMQ_NATIVE_WAIT = 4, /* wait_send and wait_recv exist; wait_fd is used by event loops alone */
     ANYMQ_SHORT_TRY = 8,   /* a try takes well under a microsecond: not worth releasing the interpreter lock */
     ANYMQ_LINGERS = 16,    /* close() returns at once and the library itself delivers within the linger time */
 };
