@@ -143,6 +143,7 @@ def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets, transport:
 
 
 @pytest.mark.requires("protocol.push", "protocol.pull")
+@pytest.mark.differs("D33")
 def test_a_peer_that_cannot_be_one(sockets: Sockets) -> None:
     """Two that only send are no peers, and the right one is still welcome."""
     push = sockets.open("push")
