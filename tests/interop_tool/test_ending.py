@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from anymq.interop import Build, Plan, run
 from tests.conformance.support import LIMIT, eventually
 
 BROKEN = Path(__file__).parent / "broken_side.py"
@@ -74,3 +76,15 @@ def test_nothing_remains(defect: str, how: signal.Signals, tmp_path: Path) -> No
             process.kill()
     if how is not signal.SIGKILL:
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended in the midst of its work: nngcat can only wait for what a broken side holds back."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    worker = [sys.executable, "-P", str(BROKEN), "stop", "nng"]
+    sides = [Build("broken", worker=worker), Build("nngcat", foreign="nngcat")]
+    plan = Plan(
+        sides, ["push-pull"], ["ipc"], [1, 2, 3, 4], timeout=1, pairs=[("broken", "nngcat")]
+    )
+    assert [result.outcome for result in run(plan).runs] == ["hung"] * 2
+    assert list(tmp_path.iterdir()) == []

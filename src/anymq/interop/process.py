@@ -38,7 +38,8 @@ class Failed(Exception):
 class Side:
     """A side's process: takes messages, and has the lines that it answered."""
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, folder: str | None = None) -> None:
+        """Start it; it makes its temporary files in `folder`, where one is given."""
         self.build = build
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
         try:
@@ -47,7 +48,7 @@ class Side:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env={**os.environ, **build.env},
+                env={**os.environ, **({"TMPDIR": folder} if folder else {}), **build.env},
                 bufsize=0,
                 process_group=0,  # Ctrl-C is the coordinator's; whatever a side starts ends with it
             )

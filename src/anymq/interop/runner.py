@@ -211,7 +211,7 @@ class _Sides:
             if laboratory.stopping.is_set():
                 raise Failed("error", "the run was ended")
             try:
-                side = Side(build)
+                side = Side(build, str(self.laboratory.folder))
             except OSError as error:
                 raise Failed("error", f"{build.name} does not start: {error}") from error
             laboratory.sides.add(side)

@@ -4,3 +4,7 @@ A side on pyzmq or pynng runs these modules under any interpreter that has that 
 import each other relatively, and their own library alone. `anymq.interop.side` is the same on
 anymq.
 """
+
+from __future__ import annotations
+
+__all__: list[str] = []

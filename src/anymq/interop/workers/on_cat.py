@@ -24,6 +24,8 @@ from .payload import mark_number
 from .serve import hello, serve
 from .talk import Endpoint, Talk
 
+__all__ = ["main"]
+
 PROTOCOLS = ["push", "pull", "pub", "sub", "req", "rep", "surveyor", "respondent", "pair", "bus"]
 ONE_WAY = ["pair", "pair1", "bus"]
 ANSWERING = ["rep", "respondent"]

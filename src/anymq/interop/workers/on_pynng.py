@@ -11,6 +11,8 @@ from .channel import Channel
 from .serve import hello, serve
 from .talk import Endpoint
 
+__all__ = ["main", "with_port"]
+
 CLASSES = {
     "push": "Push0",
     "pull": "Pull0",

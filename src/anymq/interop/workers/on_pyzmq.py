@@ -10,6 +10,8 @@ from .channel import Channel
 from .serve import hello, serve
 from .talk import Endpoint
 
+__all__ = ["main"]
+
 PROTOCOLS = ["push", "pull", "pub", "sub", "req", "rep", "pair", "dealer", "router", "xpub", "xsub"]
 CROSSING = ("tcp", "ipc", "ws")
 
