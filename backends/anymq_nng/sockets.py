@@ -345,8 +345,8 @@ class NngSocket(NativeSocket):
     # What the library tells
 
     def statistics(self) -> dict[str, int]:
-        self.backend.require("statistics")
         with self.handle:
+            self.backend.require("statistics")
             room = 256
             while True:
                 out = ffi.new("anymq_nng_statistic[]", room)
