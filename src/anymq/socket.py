@@ -11,13 +11,11 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, Unpack
 
 from . import _lifetime
-from ._awaiting import AwaitingCalls
-from ._events import peer_event
-from ._limits import DEFAULT, TimeLimit, limit_argument
 from ._selection import Plan, plan
 from .abc import Backend, PeerEvent
 from .endpoints import Dialer, Listener
@@ -44,14 +42,39 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "Socket"]
 
 
+class _Default(Enum):
+    """The type of `DEFAULT`."""
+
+    DEFAULT = "DEFAULT"
+
+    def __repr__(self) -> str:
+        return "DEFAULT"
+
+
+DEFAULT: Final = _Default.DEFAULT
+"""As a timeout: the socket's own `send_timeout` or `recv_timeout`."""
+
+TimeLimit: TypeAlias = float | _Default | None
+"""Seconds, None for no limit, or `DEFAULT`."""
+
 ENGINE_OPTIONS: Final = frozenset({"send_timeout", "recv_timeout", "linger"})
 """Options that the engine keeps for every library."""
 
-ANSWERED: Final = frozenset({Protocol.REQ, Protocol.SURVEYOR})
-"""Protocols on which what is received belongs to what was sent last."""
+_EVENT_KINDS: Final = (
+    "",
+    "connected",
+    "disconnected",
+    "refused",
+    "handshake_failed",
+    "accept_failed",
+    "listening",
+    "listen_failed",
+    "closed",
+    "rejected",
+)
 
 
-class Socket(AwaitingCalls):
+class Socket:
     """A messaging socket of any library.
 
     Args:
@@ -144,8 +167,6 @@ class Socket(AwaitingCalls):
         self._name = ""
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
-        self._here = None
-        self._loops = []
         if (
             not self._backend.fork_safe
             and _used_by.setdefault(self._backend, self._pid) != self._pid
@@ -157,7 +178,6 @@ class Socket(AwaitingCalls):
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
-        self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
         self._mapping = {
             name: native
             for name, native in self._native.option_mapping.items()
@@ -231,7 +251,7 @@ class Socket(AwaitingCalls):
         self._backend.require(f"transport.{address.scheme}")
         if timeout is not None:
             check_option("recv_timeout", timeout)
-        before = self.peers if wait else 0
+        before = self._handle.peers() if wait else 0
         dialer = Dialer(self, self._native.dial(address))
         if not wait:
             return dialer
@@ -283,7 +303,7 @@ class Socket(AwaitingCalls):
         Raises:
             MessageTooLarge: it does not fit; `.size` tells its size, and it stays receivable.
         """
-        return self._handle.recv_into(buffer, *limit_argument(timeout))
+        return self._handle.recv_into(buffer, *_limit(timeout))
 
     def send_many(self, items: Iterable[Buffer], *, timeout: TimeLimit = DEFAULT) -> int:
         """Send many messages in one call into C; how many there were.
@@ -294,23 +314,23 @@ class Socket(AwaitingCalls):
         Raises:
             Timeout, StateError, TypeError: with `.sent` set to how many had been sent.
         """
-        return self._handle.send_many(items, *limit_argument(timeout))
+        return self._handle.send_many(items, *_limit(timeout))
 
     def recv_many(self, max: int = 1024, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
         """Receive what there is, up to `max` messages, as soon as there is one."""
-        return self._handle.recv_many(max, *limit_argument(timeout))
+        return self._handle.recv_many(max, *_limit(timeout))
 
     def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
         """Send a `Message` and with it, on a raw socket, its header. It is given away."""
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
         header = message.header if self._raw else b""
-        self._handle.send_message(header, message.body, *limit_argument(timeout))
+        self._handle.send_message(header, message.body, *_limit(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
         """Receive one message as a `Message`, on a raw socket with its header."""
-        return Message._received(*self._handle.recv_message(*limit_argument(timeout)))
+        return Message._received(*self._handle.recv_message(*_limit(timeout)))
 
     def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
         """Send one message of several parts, all or none.
@@ -319,7 +339,7 @@ class Socket(AwaitingCalls):
             UnsupportedFeature: the library has no multipart messages.
         """
         self._backend.require("multipart")
-        self._handle.send_parts(parts, *limit_argument(timeout))
+        self._handle.send_parts(parts, *_limit(timeout))
 
     def recv_parts(self, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
         """Receive all parts of one message.
@@ -328,7 +348,7 @@ class Socket(AwaitingCalls):
             UnsupportedFeature: the library has no multipart messages.
         """
         self._backend.require("multipart")
-        return self._handle.recv_parts(*limit_argument(timeout))
+        return self._handle.recv_parts(*_limit(timeout))
 
     def request(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """REQ: send, then receive the reply to that request.
@@ -409,12 +429,7 @@ class Socket(AwaitingCalls):
 
     @property
     def peers(self) -> int:
-        """How many peers are connected now.
-
-        Raises:
-            UnsupportedFeature: the library does not tell (`peers`).
-        """
-        self._backend.require("peers")
+        """How many peers are connected now."""
         return self._handle.peers()
 
     def wait_for_peers(self, n: int = 1, *, timeout: float | None = None) -> None:
@@ -423,9 +438,7 @@ class Socket(AwaitingCalls):
         Raises:
             Timeout: they are not, in time.
             OptionError: `n` is negative.
-            UnsupportedFeature: the library does not tell (`peers`).
         """
-        self._backend.require("peers")
         if n < 0:
             raise OptionError(f"a number of peers is 0 or more, not {n}")
         if not self._handle.wait_peers(n, 0, timeout):
@@ -441,11 +454,7 @@ class Socket(AwaitingCalls):
 
         Args:
             timeout: end when nothing has happened for so many seconds; None: never.
-
-        Raises:
-            UnsupportedFeature: the library does not tell (`peer_events`).
         """
-        self._backend.require("peer_events")
         while True:
             try:
                 event = self._handle.next_event(timeout)
@@ -453,17 +462,16 @@ class Socket(AwaitingCalls):
                 return
             if event is None:
                 return
-            yield peer_event(event)
+            kind, address, peer, time_ns, native, code = event
+            yield PeerEvent(
+                _EVENT_KINDS[kind], address or None, peer or None, time_ns / 1e9, native, code
+            )
 
     def statistics(self) -> dict[str, int]:
         """Counters: `messages_sent`, `messages_received`, `peers` and what else the library counts.
 
         Names under `native.` are the library's own.
-
-        Raises:
-            UnsupportedFeature: it counts nothing (`statistics`).
         """
-        self._backend.require("statistics")
         counters = {
             "messages_sent": self._handle.sent,
             "messages_received": self._handle.received,
@@ -577,6 +585,11 @@ class Socket(AwaitingCalls):
 
 _used_by: dict[Backend, int] = {}
 """The process that first opened a socket of a library."""
+
+
+def _limit(timeout: TimeLimit) -> tuple[()] | tuple[float | None]:
+    """The timeout as the engine takes it: an argument or none."""
+    return () if timeout is DEFAULT else (timeout,)
 
 
 def _topic(topic: Buffer) -> bytes:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import anymq
-
-from .support import LIMIT, Sockets
+from tests.support import LIMIT, Sockets
 
 pytestmark = pytest.mark.requires("protocol.push", "protocol.pull")
 

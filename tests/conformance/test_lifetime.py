@@ -12,8 +12,7 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-
-from .support import LIMIT, Sockets, fill
+from tests.support import LIMIT, Sockets, fill
 
 CALLS: dict[str, Callable[[anymq.Socket], object]] = {
     "send": lambda s: s.send(b"x"),

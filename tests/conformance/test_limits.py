@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import anymq
-
-from .support import LIMIT, Sockets, drain, eventually, no_more
+from tests.support import LIMIT, Sockets, drain, eventually, no_more
 
 pytestmark = pytest.mark.requires("protocol.push", "protocol.pull")
 WIRE = pytest.mark.transports("tcp", "ipc", "ws")

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import anymq
-
-from .support import LIMIT, Sockets, eventually, fill
+from tests.support import LIMIT, Sockets, eventually, fill
 
 
 def test_peers_are_counted(sockets: Sockets, transport: str) -> None:

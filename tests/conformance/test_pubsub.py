@@ -7,8 +7,7 @@ import time
 import pytest
 
 import anymq
-
-from .support import Sockets, drain, no_more, subscriptions_settled
+from tests.support import Sockets, drain, no_more, subscriptions_settled
 
 pytestmark = pytest.mark.requires("protocol.pub", "protocol.sub")
 

@@ -7,8 +7,7 @@ import array
 import pytest
 
 import anymq
-
-from .support import Sockets
+from tests.support import Sockets
 
 
 def test_exact_and_larger(sockets: Sockets) -> None:

@@ -14,8 +14,7 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.features import known_features
-
-from .support import BACKENDS, Sockets
+from tests.support import BACKENDS, Sockets
 
 ABSENT = [
     pytest.param(backend, feature, id=f"{ident}-{feature}")

@@ -8,8 +8,7 @@ import time
 import pytest
 
 import anymq
-
-from .support import LIMIT, Sockets
+from tests.support import LIMIT, Sockets
 
 pytestmark = pytest.mark.requires("protocol.surveyor", "protocol.respondent")
 

@@ -8,8 +8,7 @@ import threading
 import pytest
 
 import anymq
-
-from .support import LIMIT, Pattern, Sockets
+from tests.support import LIMIT, Pattern, Sockets
 
 EACH = 500
 """Messages that each sending thread sends."""

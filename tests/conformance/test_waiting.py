@@ -11,8 +11,7 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-
-from .support import LIMIT, Pattern, Sockets, fill
+from tests.support import LIMIT, Pattern, Sockets, fill
 
 WAITING = pytest.mark.patterns(
     "push-pull", "pair-pair", "dealer-dealer", "pair1-pair1", "scatter-gather", "channel-channel"

@@ -19,7 +19,7 @@ from typing import Self
 
 import pytest
 
-from tests.conformance.support import LIMIT
+from tests.support import LIMIT
 
 FOREIGN = Path(__file__).parent / "foreign"
 

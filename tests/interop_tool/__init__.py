@@ -1,1 +1,0 @@
-"""The interop tool: that it tells what happened, of sides that are well and of broken ones."""
