@@ -3,7 +3,7 @@
 
 RUN = sh tools/run
 
-.PHONY: help test demo develop lint wheel matrix bench clean
+.PHONY: help test demo develop lint wheel matrix lab bench clean
 
 help:
 	@echo 'make test     set up, then run all checks and all tests, on every Python found'
@@ -11,7 +11,8 @@ help:
 	@echo 'make develop  an editable install in .venv, with the tools for tests and lint'
 	@echo 'make lint     ruff, mypy, and a build with the compiler warnings as errors'
 	@echo 'make wheel    the wheel and the source archive, in dist/'
-	@echo 'make matrix   write compat_matrix.md anew from the libraries installed here'
+	@echo 'make matrix   write compat_matrix.md and .html anew from the recorded results'
+	@echo 'make lab      fetch many builds of the libraries, test all of them, and record the results'
 	@echo 'make bench    throughput against pyzmq and C programs on the same libraries'
 	@echo 'make clean    remove all that these commands made'
 
@@ -33,9 +34,12 @@ wheel:
 matrix:
 	@$(RUN) matrix
 
+lab:
+	@$(RUN) lab
+
 bench:
 	@$(RUN) bench
 
 clean:
-	rm -rf build dist .venvs .mypy_cache .ruff_cache .pytest_cache bench/build bench/results
+	rm -rf build dist .venvs .lab .mypy_cache .ruff_cache .pytest_cache bench/build bench/results
 	find src backends tests tools bench -name __pycache__ -prune -exec rm -rf {} +

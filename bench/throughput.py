@@ -48,7 +48,7 @@ def zmq_race(size: int) -> Race:
         Contestant("pyzmq", python_program("pyzmq_peer.py")),
         Contestant("C", c_program("zmq")),
     ]
-    library = _carried_by("zmq", "../pyzmq.libs/libzmq*.so*")
+    library = carried_by("zmq", "../pyzmq.libs/libzmq*.so*")
     return Race("zmq", library, [*anymq_contestants("zmq"), *others], "libzmq", size)
 
 
@@ -67,7 +67,7 @@ def nanomsg_race(size: int) -> Race:
 
 
 def pynng_race(size: int) -> Race:
-    library = _carried_by("pynng", "_nng.abi3.so")
+    library = carried_by("pynng", "_nng.abi3.so")
     others = [Contestant("pynng", python_program("pynng_peer.py"))]
     return Race("pynng", library, [*anymq_contestants("nng"), *others], "libnng.", size)
 
@@ -75,7 +75,7 @@ def pynng_race(size: int) -> Race:
 RACES = {"zmq": zmq_race, "nng": nng_race, "nanomsg": nanomsg_race, "pynng": pynng_race}
 
 
-def _carried_by(package: str, pattern: str) -> str:
+def carried_by(package: str, pattern: str) -> str:
     """The library file inside an installed package."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:

@@ -23,11 +23,16 @@ def say(text: str) -> None:
 
 
 def run(
-    command: Sequence[str | Path], env: Mapping[str, str] | None = None, *, quiet: bool = False
+    command: Sequence[str | Path],
+    env: Mapping[str, str] | None = None,
+    *,
+    quiet: bool = False,
+    whole: bool = False,
 ) -> None:
     """Run a program that shares this terminal, without input.
 
-    With `quiet` its output is shown only if it fails.
+    With `quiet` its output is shown only if it fails; with `whole` in one piece when it has ended,
+    for programs that run side by side.
 
     Raises:
         Failure: it did not exit with status 0.
@@ -43,16 +48,16 @@ def run(
             cwd=ROOT,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if quiet else None,
-            stderr=subprocess.STDOUT if quiet else None,
+            stdout=subprocess.PIPE if quiet or whole else None,
+            stderr=subprocess.STDOUT if quiet or whole else None,
             check=False,
         )
     except OSError as error:
         raise Failure(f"cannot run {shown}: {error}") from None
     took = time.monotonic() - started
+    if whole or (quiet and done.returncode != 0):
+        print(done.stdout.decode(errors="replace"), flush=True)
     if done.returncode != 0:
-        if quiet:
-            print(done.stdout.decode(errors="replace"), flush=True)
         raise Failure(f"exit status {done.returncode} after {took:.0f} s: {shown}")
     if took > 10:
         print(f"  ({took:.0f} s)", flush=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from console import Failure, capture, run, say, succeeds
 
-__all__ = ["ensure_python_parts", "ensure_system"]
+__all__ = ["LAB_PROGRAMS", "ensure_programs", "ensure_python_parts", "ensure_system"]
 
 OTHER_SYSTEMS = {
     "dnf": "sudo dnf install nng nng-utils nanomsg zeromq",
@@ -61,6 +61,10 @@ PROGRAMS = (
     Need("the program nngcat", ("nng-utils",), program="nngcat"),
     Need("the program nanocat", ("nanomsg-utils",), program="nanocat"),
 )
+LAB_PROGRAMS = (
+    Need("the program cmake, to build nanomsg from source", ("cmake",), program="cmake"),
+    Need("the program npm, to fetch packages with", ("npm",), program="npm"),
+)
 
 
 def ensure_system() -> None:
@@ -69,7 +73,16 @@ def ensure_system() -> None:
     Raises:
         Failure: something is missing and may not be installed; the text says what to install.
     """
-    missing = [need for need in (*LIBRARIES, *PROGRAMS) if not need.present]
+    ensure_programs((*LIBRARIES, *PROGRAMS))
+
+
+def ensure_programs(needs: Sequence[Need]) -> None:
+    """See to it that these are here; installs what is missing, where that is allowed.
+
+    Raises:
+        Failure: something is missing and may not be installed; the text says what to install.
+    """
+    missing = [need for need in needs if not need.present]
     if not missing:
         return
     say("missing here: " + ", ".join(need.what for need in missing))
@@ -171,7 +184,7 @@ def _advice(missing: Sequence[Need]) -> str:
     if libraries:
         names = ", ".join(need.variable for need in libraries)
         lines.append(f"or name the files of your own builds in {names}")
-    if any(need.program for need in missing):
+    if any(need in PROGRAMS for need in missing):
         lines.append("nngcat comes with nng and nanocat with nanomsg, where not packaged apart")
     return "\n".join(lines)
 

@@ -6,13 +6,14 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from console import ROOT, Failure, capture, run, say
 from environments import FOLDER, Environment, main_environment, other_pythons
-from system import ensure_python_parts, ensure_system
+from system import LAB_PROGRAMS, ensure_programs, ensure_python_parts, ensure_system
 from wheel import find_wheel
 
 STYLE = ("src", "backends", "tests", "tools", "bench", "examples", "setup.py")
@@ -37,6 +38,11 @@ class Report:
             self.rows.append((title, "FAILED", time.monotonic() - started))
         else:
             self.rows.append((title, "ok", time.monotonic() - started))
+
+    def together(self, steps: Mapping[str, Callable[[], object]]) -> None:
+        """Run steps side by side, two at a time: most of a test's time is waiting."""
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(self.step, steps.keys(), steps.values()))
 
     def close(self) -> None:
         """Print the table.
@@ -71,15 +77,16 @@ def lint_steps(environment: Environment, report: Report) -> None:
     )
     report.step("ruff format", lambda: run([ruff, "format", "--check", *present(*STYLE)]))
     report.step("mypy, the package", lambda: run(mypy))
-    report.step(
-        "mypy, tools", lambda: run([*mypy, "--strict", *sorted((ROOT / "tools").glob("*.py"))])
-    )
+    tools = [*sorted((ROOT / "tools").glob("*.py")), ROOT / "tools" / "lab"]
+    report.step("mypy, tools", lambda: run([*mypy, "--strict", *tools]))
     report.step(
         "mypy, bench", lambda: run([*mypy, "--strict", *sorted((ROOT / "bench").glob("*.py"))])
     )
 
 
-def pytest(environment: Environment, *paths: str | Path, leak_rounds: int = 20) -> None:
+def pytest(
+    environment: Environment, *paths: str | Path, leak_rounds: int = 20, whole: bool = False
+) -> None:
     """Run tests against the wheel that is installed there; a library that is missing is a failure.
 
     `-P` and the absence of the checkout's sources from the path keep it to the installed package.
@@ -90,8 +97,15 @@ def pytest(environment: Environment, *paths: str | Path, leak_rounds: int = 20) 
             "ANYMQ_WHEEL_TESTS": "1",
             "ANYMQ_TEST_EXPECT": "nanomsg,nng,zmq",
             "ANYMQ_TEST_LEAK_ROUNDS": str(leak_rounds),
+            "ANYMQ_LAB_EXPECT": "ci",
         },
+        whole=whole,
     )
+
+
+def in_lab(environment: Environment, *arguments: str) -> None:
+    """Let the laboratory do something, with the wheel that is installed."""
+    run([environment.python, "tools/lab", *arguments])
 
 
 def check_matrix(environment: Environment) -> None:
@@ -105,17 +119,24 @@ def check_matrix(environment: Environment) -> None:
 def test() -> None:
     """Everything: style, types, compiler warnings, all tests here, the wheel on other Pythons."""
     environment = prepare("test", "lint", warnings=True)
+    ensure_programs(LAB_PROGRAMS)
     wheel = find_wheel()
     report = Report()
     report.step("wheel built with compiler warnings as errors", lambda: None)
     lint_steps(environment, report)
     report.step("compat_matrix.md", lambda: check_matrix(environment))
+    report.step("the laboratory's builds", lambda: in_lab(environment, "fetch", "--ci"))
     report.step(
         f"tests, Python {MAIN_VERSION}", lambda: pytest(environment, "tests", leak_rounds=100)
     )
     others = other_pythons()
-    for version, base in others:
-        report.step(f"the same wheel, Python {version}", partial(on_python, version, base, wheel))
+    report.together(
+        {
+            f"the same wheel, Python {version}": partial(on_python, version, base, wheel)
+            for version, base in others
+        }
+    )
+    report.step("the laboratory, CI's part", lambda: in_lab(environment, "check", "--ci"))
     tested = ", ".join([MAIN_VERSION, *(version for version, _ in others)])
     say(f"{wheel.name} was tested under Python {tested}")
     report.close()
@@ -126,7 +147,7 @@ def on_python(version: str, base: str, wheel: Path) -> None:
     other.create()
     other.install_tools("test")
     other.install_wheel(wheel)
-    pytest(other, *present(*WHEEL_TESTS))
+    pytest(other, *present(*WHEEL_TESTS), whole=True)
 
 
 def lint() -> None:
@@ -162,8 +183,20 @@ def wheel() -> None:
 
 
 def matrix() -> None:
-    """compat_matrix.md from the libraries that are installed."""
-    run([prepare().program("anymq"), "matrix", "--output", "compat_matrix.md"])
+    """compat_matrix.md and compat_matrix.html from the results that the laboratory recorded."""
+    anymq = prepare().program("anymq")
+    pages = ["--output", "compat_matrix.md", "--html", "compat_matrix.html"]
+    run([anymq, "matrix", "--results", "compat_matrix", *pages])
+
+
+def lab() -> None:
+    """The laboratory: every build, recorded in compat_matrix/, and the matrix made from that."""
+    environment = prepare("test")
+    ensure_programs(LAB_PROGRAMS)
+    try:
+        in_lab(environment, "record")
+    finally:
+        matrix()
 
 
 def bench() -> None:
@@ -178,6 +211,7 @@ TASKS: dict[str, Callable[[], None]] = {
     "develop": develop,
     "wheel": wheel,
     "matrix": matrix,
+    "lab": lab,
     "bench": bench,
 }
 

@@ -18,7 +18,8 @@ from console import ROOT, Failure, capture, run, say
 
 __all__ = ["build_wheel", "check_wheel", "source_digest"]
 
-SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "src", "backends")
+SUITE = "tests/conformance"
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "src", "backends", SUITE)
 GENERATED = re.compile(
     r"(^|/)(__pycache__|[^/]*\.egg-info|build)(/|$)|\.(so|o|pyc)$"
     r"|(^|/)anymq_(nng|nanomsg|zmq)/_(nng|nanomsg|zmq)\.c$"

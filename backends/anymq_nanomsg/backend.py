@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from anymq.abc import Backend, LibraryInfo
@@ -11,16 +13,10 @@ from anymq.protocols import Protocol
 from .failures import make_error, name_of
 from .features import find_features
 from .library import Library
+from .releases import identify
 from .sockets import NanomsgSocket
 
 __all__ = ["NanomsgBackend"]
-
-RELEASES: dict[tuple[int, ...], str] = {
-    (5, 0): "0.9-1.0.0",
-    (5, 1): "1.1.0-1.1.5",
-    (6, 0): "1.2",
-}
-"""Releases by interface number and revision: the library tells no other version."""
 
 
 class NanomsgBackend(Backend):
@@ -31,14 +27,13 @@ class NanomsgBackend(Backend):
 
     def __init__(self, path: str, found_via: str) -> None:
         self.native = library = Library(path)
-        abi = ":".join(map(str, library.version))
-        release = RELEASES.get(library.version[:2], "unknown release")
-        self.library = LibraryInfo(
-            library.path, library.version, f"{release} (ABI {abi})", found_via
-        )
+        self.release = identify(library)
+        self.library = LibraryInfo(library.path, library.version, self.release.text, found_via)
+        self.quirks = MappingProxyType(self.release.quirks)
+        self.inproc_pairs = threading.Lock()
         self.constants = library.constants
         self.errors = library.errors
-        self.features = find_features(library)
+        self.features = find_features(library, self.release)
 
     def open_socket(self, protocol: Protocol, *, raw: bool = False) -> NanomsgSocket:
         self.require(f"protocol.{protocol.value}")

@@ -13,7 +13,7 @@ import tempfile
 from cffi import FFI
 
 HERE = "backends/anymq_nanomsg"
-FILES = ("table", "socket", "message", "drain", "inproc", "parting", "peers", "ops")
+FILES = ("table", "socket", "message", "drain", "inproc", "parting", "peers", "probe", "ops")
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
 if os.environ.get("ANYMQ_WERROR"):
@@ -42,6 +42,7 @@ ffi.cdef("""
         int (*nn_connect)(int, const char *);
         int (*nn_shutdown)(int, int);
         uint64_t (*nn_get_statistic)(int, int);
+        bool before_1_1;
         char path[];
         ...;
     } anymq_nn_lib;
@@ -52,9 +53,12 @@ ffi.cdef("""
     } anymq_nn_socket;
 
     int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t error_size);
+    int anymq_nn_keeps_place(const anymq_nn_lib *lib);
     anymq_nn_socket *anymq_nn_socket_new(
         const anymq_nn_lib *lib, int protocol, int raw, int *error);
+    #define ANYMQ_NN_MOST_SYMBOLS ...
     enum { ANYMQ_NN_REMOTE, ANYMQ_NN_IPC, ANYMQ_NN_INPROC };
+    bool anymq_nn_inproc_crowded(const anymq_nn_socket *s, const char *name);
     int anymq_nn_note(anymq_nn_socket *s, int kind, const char *name);
     int anymq_nn_socket_close(void *sock, int64_t linger_ms);
 
@@ -89,7 +93,7 @@ ffi.cdef("""
 
 # Run as a program, cffi compiles in a temporary folder: paths must not depend on where that is.
 ROOT = os.getcwd() if __name__ == "__main__" else ""
-HERE, INCLUDE = os.path.join(ROOT, HERE), os.path.join(ROOT, "backends/include")
+HERE, INCLUDE = os.path.join(ROOT, HERE), os.path.join(ROOT, "src/anymq/include")
 
 ffi.set_source(
     "anymq_nanomsg._nanomsg",

@@ -38,7 +38,7 @@ int anymq_nn_drained(void *sock)
         if (taken != 1 || !__atomic_load_n(&s->others, __ATOMIC_RELAXED))
             return taken;
     }
-    if (!s->tells_writable)
+    if (!s->tells_writable || s->lib->nn_get_statistic == NULL)
         return ANYMQ_UNKNOWN;
     int64_t peers = anymq_nn_connected(s);
     bool is_writable = anymq_nn_readable(s->send_fd);

@@ -27,6 +27,28 @@ void anymq_nn_inproc_add(anymq_nn_socket *s, anymq_nn_name *name)
     pthread_mutex_unlock(&lock);
 }
 
+/* From now on its descriptors are not to be looked at. */
+void anymq_nn_inproc_leave(anymq_nn_socket *s)
+{
+    pthread_mutex_lock(&lock);
+    s->leaving = true;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Whether `s`, a PAIR, may get a second connection by listening at or dialling `name`, or has one
+ * already that another endpoint would add to: 1.0 ends the process when that happens. */
+bool anymq_nn_inproc_crowded(const anymq_nn_socket *s, const char *name)
+{
+    int others = 0;
+    pthread_mutex_lock(&lock);
+    for (const anymq_nn_socket *p = first; p != NULL; p = p->next_inproc)
+        for (const anymq_nn_name *n = p->names; n != NULL; n = n->next)
+            others += p->lib == s->lib && strcmp(n->text, name) == 0;
+    bool busy = s->names != NULL;
+    pthread_mutex_unlock(&lock);
+    return busy || (name[0] != '\0' && (others > 1 || __atomic_load_n(&s->others, __ATOMIC_RELAXED)));
+}
+
 void anymq_nn_inproc_remove(anymq_nn_socket *s)
 {
     pthread_mutex_lock(&lock);
@@ -59,7 +81,7 @@ int anymq_nn_inproc_taken(anymq_nn_socket *s)
     int64_t now = anymq_nn_now_ns();
     pthread_mutex_lock(&lock);
     for (const anymq_nn_socket *p = first; p != NULL; p = p->next_inproc) {
-        if (p == s || p->recv_fd < 0 || !share_a_name(s, p))
+        if (p == s || p->leaving || p->recv_fd < 0 || !share_a_name(s, p))
             continue;
         peers++;
         waiting += anymq_nn_readable(p->recv_fd);

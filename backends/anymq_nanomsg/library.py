@@ -19,6 +19,11 @@ from ._nanomsg import lib as adapter
 
 __all__ = ["Library", "NativeOption", "Symbol"]
 
+MOST_SYMBOLS: int = adapter.ANYMQ_NN_MOST_SYMBOLS
+
+MAXTTL = 17
+"""NN_MAXTTL, which 1.0.0 has and does not list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
@@ -71,17 +76,25 @@ class Library:
         self.symbols = self._read_symbols()
         self.constants = MappingProxyType({s.name: s.value for s in self.symbols})
         self.errors = MappingProxyType({s.value: s.name for s in self.named("ERROR")})
-        self.options = {o.name: o for o in self._read_options()}
-        self.version = tuple(
-            self.constants[f"NN_VERSION_{part}"] for part in ("CURRENT", "REVISION", "AGE")
-        )
+        self.options = {o.name: o for o in (*self._read_options(), *self._unlisted_options())}
+        self.version = self._read_version()
+
+    def _read_version(self) -> tuple[int, ...]:
+        """The interface number; empty where it is not told, or cannot be one."""
+        names = [f"NN_VERSION_{part}" for part in ("CURRENT", "REVISION", "AGE")]
+        numbers = tuple(self.constants.get(name, -1) for name in names)
+        return numbers if min(numbers) >= 0 else ()
 
     def _read_symbols(self) -> tuple[Symbol, ...]:
         properties = ffi.new("struct nn_symbol_properties *")
         raw: list[tuple[str, int, int, int, int]] = []
-        while self.functions.nn_symbol_info(len(raw), properties, ffi.sizeof(properties[0])) > 0:
-            name = ffi.string(properties.name).decode()
-            raw.append((name, properties.value, properties.ns, properties.type, properties.unit))
+        for i in range(MOST_SYMBOLS):
+            if self.functions.nn_symbol_info(i, properties, ffi.sizeof(properties[0])) <= 0:
+                break
+            if properties.name != ffi.NULL:
+                p = properties
+                name = ffi.string(p.name, 100).decode(errors="replace")
+                raw.append((name, p.value, p.ns, p.type, p.unit))
         names: dict[str, dict[int, str]] = {"NN_NS_": {}, "NN_TYPE_": {}, "NN_UNIT_": {}}
         for name, value, *_ in raw:
             for prefix, by_value in names.items():
@@ -92,6 +105,10 @@ class Library:
             Symbol(name, value, namespaces.get(ns, ""), types.get(kind, ""), units.get(unit, ""))
             for name, value, ns, kind, unit in raw
         )
+
+    @property
+    def has_statistics(self) -> bool:
+        return bool(self.functions.nn_get_statistic)
 
     def named(self, namespace: str) -> Iterator[Symbol]:
         """The constants of one namespace: `"ERROR"`, `"STATISTIC"`, `"PROTOCOL"`."""
@@ -108,6 +125,23 @@ class Library:
             if owners:
                 owner = max(owners, key=len)
                 yield NativeOption(s.name, levels[owner], s.value, s.type.lower(), s.unit)
+
+    def _unlisted_options(self) -> Iterator[NativeOption]:
+        """NN_MAXTTL where nn_symbol_info forgot it, tried on a throw-away socket."""
+        listed = self.named("SOCKET_OPTION")
+        if not self.functions.before_1_1 or any(s.value == MAXTTL for s in listed):
+            return
+        option = NativeOption("NN_MAXTTL", self.constants["NN_SOL_SOCKET"], MAXTTL, "int")
+        number = self.functions.nn_socket(self.constants["AF_SP"], self.constants["NN_PAIR"])
+        if number < 0:
+            return
+        try:
+            self.get_option(number, option)
+        except NativeError:
+            return
+        finally:
+            self.functions.nn_close(number)
+        yield option
 
     def check(self, result: int) -> int:
         """The result of a call of the library.

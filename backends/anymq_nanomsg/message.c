@@ -135,10 +135,55 @@ static void find_header(anymq_msg *m, char *control)
     m->header = control + CONTROL_HEADER_AT;
 }
 
+/* 1.0 keeps to NN_RCVMAXSIZE over tcp and ws only: whether this message is one for which a later
+ * version would have given up the connection. */
+static bool exceeds_limit(anymq_nn_socket *s, unsigned int size)
+{
+    const anymq_nn_lib *lib = s->lib;
+    if (!lib->before_1_1)
+        return false;
+    pthread_mutex_lock(&s->lock);
+    bool ipc = s->paths != NULL;
+    pthread_mutex_unlock(&s->lock);
+    int limit = -1;
+    size_t room = sizeof(limit);
+    if (!ipc || lib->nn_getsockopt(s->s, lib->k.k_NN_SOL_SOCKET, lib->k.k_NN_RCVMAXSIZE, &limit,
+                                   &room) != 0)
+        return false;
+    return limit >= 0 && size > (unsigned int)limit;
+}
+
+static int receive(anymq_nn_socket *s, struct nn_msghdr *hdr, int *size)
+{
+    const anymq_nn_lib *lib = s->lib;
+    void **body = hdr->msg_iov->iov_base, **control = hdr->msg_control;
+    for (;;) {
+        *size = lib->nn_recvmsg(s->s, hdr, lib->k.k_NN_DONTWAIT);
+        /* the library's int overflows above 2 GiB */
+        if (*size < 0 && *body == NULL) {
+            int error = lib->nn_errno();
+            if (error == lib->k.k_EAGAIN)
+                return ANYMQ_AGAIN;
+            if (error != lib->k.k_EINTR)
+                return error;
+            continue;
+        }
+        if (!exceeds_limit(s, (unsigned int)*size))
+            return ANYMQ_OK;
+        lib->nn_freemsg(*body);
+        *body = NULL;
+        if (control != NULL && *control != NULL) {
+            lib->nn_freemsg(*control);
+            *control = NULL;
+        }
+        if (s->waits_for_peer)
+            return lib->k.k_EMSGSIZE; /* it was the reply: there is nothing more to wait for */
+    }
+}
+
 int anymq_nn_try_recv(void *sock, anymq_msg *m)
 {
     anymq_nn_socket *s = sock;
-    const anymq_nn_lib *lib = s->lib;
     void *body = NULL, *control = NULL;
     struct nn_iovec iov = {&body, ANYMQ_NN_MSG};
     struct nn_msghdr hdr = {&iov, 1, NULL, 0};
@@ -151,13 +196,9 @@ int anymq_nn_try_recv(void *sock, anymq_msg *m)
         return ANYMQ_AGAIN;
     uint64_t sent = s->waits_for_peer ? __atomic_load_n(&s->sent, __ATOMIC_ACQUIRE) : 0;
     int size;
-    while ((size = lib->nn_recvmsg(s->s, &hdr, lib->k.k_NN_DONTWAIT)) < 0 && body == NULL) {
-        int error = lib->nn_errno();
-        if (error == lib->k.k_EAGAIN)
-            return ANYMQ_AGAIN;
-        if (error != lib->k.k_EINTR)
-            return error;
-    }
+    int error = receive(s, &hdr, &size);
+    if (error != ANYMQ_OK)
+        return error;
     if (s->answers)
         __atomic_store_n(&s->owes_answer, 1, __ATOMIC_RELEASE);
     /* A reply proves that the request has left. */
@@ -166,7 +207,7 @@ int anymq_nn_try_recv(void *sock, anymq_msg *m)
     memset(m, 0, sizeof(*m));
     set_word_ptr(m, BODY, body);
     m->data = body;
-    m->size = (unsigned int)size; /* the library's int overflows above 2 GiB */
+    m->size = (unsigned int)size;
     if (control != NULL)
         find_header(m, control);
     return ANYMQ_OK;

@@ -40,16 +40,18 @@ struct nn_symbol_properties {
     int unit;
 };
 
-/* Ancillary data of SP: the only constants that nn_symbol does not list. */
+/* Ancillary data of SP: the only constants that nn_symbol_info does not list. */
 #define ANYMQ_NN_PROTO_SP 1
 #define ANYMQ_NN_SP_HDR 1
 #define ANYMQ_NN_MSG ((size_t)-1)
 
-/* Every function that the adapter calls: name, result, parameters. */
+/* More than any version lists in nn_symbol_info; what goes on for ever is not believed. */
+#define ANYMQ_NN_MOST_SYMBOLS 2000
+
+/* Every function that the adapter cannot do without: name, result, parameters. */
 #define ANYMQ_NN_FUNCTIONS(X)                                                               \
     X(nn_errno, int, (void))                                                                \
     X(nn_strerror, const char *, (int))                                                     \
-    X(nn_symbol, const char *, (int, int *))                                                \
     X(nn_symbol_info, int, (int, struct nn_symbol_properties *, int))                       \
     X(nn_allocmsg, void *, (size_t, int))                                                   \
     X(nn_freemsg, int, (void *))                                                            \
@@ -61,13 +63,12 @@ struct nn_symbol_properties {
     X(nn_connect, int, (int, const char *))                                                 \
     X(nn_shutdown, int, (int, int))                                                         \
     X(nn_sendmsg, int, (int, const struct nn_msghdr *, int))                                \
-    X(nn_recvmsg, int, (int, struct nn_msghdr *, int))                                      \
-    X(nn_get_statistic, uint64_t, (int, int))
+    X(nn_recvmsg, int, (int, struct nn_msghdr *, int))
 
-/* Constants that the C side needs, by their names in nn_symbol. */
+/* Constants that the C side needs, by their names in nn_symbol_info. */
 #define ANYMQ_NN_CONSTANTS(X)                                                               \
     X(AF_SP) X(AF_SP_RAW) X(NN_SOL_SOCKET) X(NN_SNDFD) X(NN_RCVFD) X(NN_DONTWAIT)           \
-    X(NN_PAIR) X(NN_PUSH) X(NN_REQ) X(NN_REP) X(NN_RESPONDENT)                                                         \
+    X(NN_PAIR) X(NN_PUSH) X(NN_REQ) X(NN_REP) X(NN_RESPONDENT) X(NN_RCVMAXSIZE)             \
     X(EAGAIN) X(EINTR) X(EINVAL) X(EMSGSIZE) X(ENOMEM)                                      \
     X(NN_STAT_ESTABLISHED_CONNECTIONS) X(NN_STAT_ACCEPTED_CONNECTIONS)                      \
     X(NN_STAT_DROPPED_CONNECTIONS) X(NN_STAT_BROKEN_CONNECTIONS)                            \
@@ -80,11 +81,13 @@ typedef struct anymq_nn_lib {
 #define ANYMQ_NN_FIELD(name, result, parameters) result(*name) parameters;
     ANYMQ_NN_FUNCTIONS(ANYMQ_NN_FIELD)
 #undef ANYMQ_NN_FIELD
+    uint64_t (*nn_get_statistic)(int, int); /* or NULL: then nobody knows of peers */
     struct {
 #define ANYMQ_NN_FIELD(name) int k_##name;
         ANYMQ_NN_CONSTANTS(ANYMQ_NN_FIELD)
 #undef ANYMQ_NN_FIELD
     } k;
+    bool before_1_1; /* has defects that are kept away from: see releases.py */
     char path[1024];
 } anymq_nn_lib;
 
@@ -125,6 +128,7 @@ typedef struct anymq_nn_socket {
     anymq_nn_name *paths;                /* of ipc endpoints; guarded by lock */
     anymq_nn_name *names;                /* of inproc endpoints; guarded by inproc.c's lock */
     struct anymq_nn_socket *next_inproc; /* the same */
+    bool leaving;                        /* the same: nn_close is under way */
     int others;                          /* has endpoints that are not inproc */
     uint64_t taken;                      /* inproc.c: what its peers had received when last seen */
     int64_t taken_ns;                    /* and when that had last changed */
@@ -134,6 +138,10 @@ typedef struct anymq_nn_socket {
 
 /* table.c */
 int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t error_size);
+void *anymq_nn_own_symbol(void *dl, const char *name);
+
+/* probe.c: 1, or 0 where a message that was shortened is lost, or ANYMQ_UNKNOWN */
+int anymq_nn_keeps_place(const anymq_nn_lib *lib);
 
 /* socket.c */
 anymq_nn_socket *anymq_nn_socket_new(const anymq_nn_lib *lib, int protocol, int raw, int *error);
@@ -167,6 +175,8 @@ int anymq_nn_note(anymq_nn_socket *s, int kind, const char *name);
 
 /* inproc.c: sockets of this process that can be one another's peers */
 void anymq_nn_inproc_add(anymq_nn_socket *s, anymq_nn_name *name);
+bool anymq_nn_inproc_crowded(const anymq_nn_socket *s, const char *name);
+void anymq_nn_inproc_leave(anymq_nn_socket *s);
 void anymq_nn_inproc_remove(anymq_nn_socket *s);
 int anymq_nn_inproc_taken(anymq_nn_socket *s);
 

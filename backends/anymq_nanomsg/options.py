@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anymq.errors import OptionError
 from anymq.protocols import Protocol
 
 from .library import Library, NativeOption
+
+if TYPE_CHECKING:
+    from .backend import NanomsgBackend
 
 __all__ = ["MAPPED", "Conversion", "mapping_for", "native_option"]
 
@@ -90,11 +93,11 @@ MAPPED: dict[str, Conversion] = {
 """Portable option to nanomsg's own."""
 
 
-def mapping_for(library: Library, protocol: Protocol, raw: bool) -> dict[str, str]:
+def mapping_for(backend: NanomsgBackend, protocol: Protocol, raw: bool) -> dict[str, str]:
     """The portable options that such a socket has, and what they are called in nanomsg."""
     found = {}
     for name, conversion in MAPPED.items():
-        if conversion.native not in library.options:
+        if not backend.supports(f"option.{name}"):
             continue
         if conversion.protocols is None or (protocol in conversion.protocols and not raw):
             found[name] = conversion.native

@@ -21,6 +21,8 @@ enum { REFUSED, CONNECTED, HANDSHAKE_FAILED, DISCONNECTED, N_KINDS };
 
 uint64_t anymq_nn_statistic(const anymq_nn_socket *s, int which)
 {
+    if (s->lib->nn_get_statistic == NULL)
+        return 0;
     uint64_t value = s->lib->nn_get_statistic(s->s, which);
     return value == UINT64_MAX ? 0 : value;
 }

@@ -33,7 +33,7 @@ anymq_nn_socket *anymq_nn_socket_new(const anymq_nn_lib *lib, int protocol, int 
         return NULL;
     }
     bool req = protocol == lib->k.k_NN_REQ;
-    s->waits_for_peer = req && !raw;
+    s->waits_for_peer = req && !raw && lib->nn_get_statistic != NULL;
     s->answers =
         !raw && (protocol == lib->k.k_NN_REP || protocol == lib->k.k_NN_RESPONDENT);
     s->tells_writable =
@@ -95,7 +95,7 @@ int anymq_nn_socket_close(void *sock, int64_t linger_ms)
     anymq_nn_socket *s = sock;
     const anymq_nn_lib *lib = s->lib;
     int error = ANYMQ_OK;
-    anymq_nn_inproc_remove(s);
+    anymq_nn_inproc_leave(s);
     anymq_nn_parting *parting = anymq_nn_before_close(s);
     while (lib->nn_close(s->s) < 0) {
         error = lib->nn_errno();
@@ -103,6 +103,7 @@ int anymq_nn_socket_close(void *sock, int64_t linger_ms)
             break;
         error = ANYMQ_OK;
     }
+    anymq_nn_inproc_remove(s);
     anymq_nn_after_close(parting, linger_ms);
     anymq_nn_release_held();
     free_names(s->paths);

@@ -67,7 +67,7 @@ class NanomsgSocket(NativeSocket):
             raise backend.error(error[0], f"open a {protocol} socket")
         self._number = int(self._c.s)
         self._ipv6_wanted = False
-        self._mapping = MappingProxyType(mapping_for(library, protocol, raw))
+        self._mapping = MappingProxyType(mapping_for(backend, protocol, raw))
         ops = int(ffi.cast("uintptr_t", adapter.anymq_nn_table()))
         try:
             self.handle = Handle(
@@ -149,7 +149,23 @@ class NanomsgSocket(NativeSocket):
                 raise MemoryError
             return number
 
-        return self._call(doing, work)
+        if self.protocol is not Protocol.PAIR or not self.backend.release.before_1_1:
+            return self._call(doing, work)
+        with self.backend.inproc_pairs:
+            self._check_pair(address)
+            return self._call(doing, work)
+
+    def _check_pair(self, address: Address) -> None:
+        """Before 1.1.0 an inproc PAIR that gets a second connection ends the process."""
+        name = os.fsencode(address.path) if address.scheme == "inproc" else b""
+        with self.handle:
+            if adapter.anymq_nn_inproc_crowded(self._c, name):
+                raise self.backend.unsupported(
+                    f"transport.{address.scheme}",
+                    f"{address}: before nanomsg 1.1.0 two PAIR sockets may share a name over "
+                    "inproc, once, and have no other endpoint: one more connection would end the "
+                    "process",
+                )
 
     def close_endpoint(self, endpoint: NativeEndpoint) -> None:
         place: Place = endpoint.state

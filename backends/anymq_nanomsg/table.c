@@ -17,6 +17,12 @@ static bool defined_here(void *dl, void *symbol)
     return info.dli_fbase == (void *)map->l_addr || strcmp(info.dli_fname, map->l_name) == 0;
 }
 
+void *anymq_nn_own_symbol(void *dl, const char *name)
+{
+    void *symbol = anymq_dl_symbol(dl, name);
+    return symbol != NULL && defined_here(dl, symbol) ? symbol : NULL;
+}
+
 /* What a file without nanomsg's functions is likely to be. */
 static const char *looks_like(void *dl)
 {
@@ -25,29 +31,59 @@ static const char *looks_like(void *dl)
                "nanomsg's";
     if (anymq_dl_symbol(dl, "zmq_version") != NULL)
         return "it looks like libzmq (it exports zmq_version)";
-    return NULL;
+    if (anymq_dl_symbol(dl, "nn_symbol_info") != NULL)
+        return "it has no nn_symbol_info of its own; it only depends on one";
+    return "it has no nn_symbol_info";
 }
 
-static int refuse(void *dl, char *error, size_t error_size, const char *missing)
+typedef struct {
+    char text[512];
+    size_t size;
+} names;
+
+static void add_name(names *list, const char *name)
 {
-    const char *guess = looks_like(dl);
-    if (guess != NULL)
-        snprintf(error, error_size, "not libnanomsg: %s", guess);
-    else
-        snprintf(error, error_size, "not libnanomsg: it has no %s", missing);
-    dlclose(dl);
-    return -1;
+    int added = snprintf(list->text + list->size, sizeof(list->text) - list->size, "%s%s",
+                         list->size > 0 ? ", " : "", name);
+    list->size += (size_t)added;
+    if (list->size >= sizeof(list->text))
+        list->size = sizeof(list->text) - 1;
+}
+
+static void resolve(anymq_nn_lib *lib, names *missing)
+{
+#define ANYMQ_NN_RESOLVE(name, result, parameters)                                          \
+    *(void **)&lib->name = anymq_nn_own_symbol(lib->dl, #name);                             \
+    if (lib->name == NULL)                                                                  \
+        add_name(missing, #name);
+    ANYMQ_NN_FUNCTIONS(ANYMQ_NN_RESOLVE)
+#undef ANYMQ_NN_RESOLVE
+    *(void **)&lib->nn_get_statistic = anymq_nn_own_symbol(lib->dl, "nn_get_statistic");
 }
 
 static bool find_constant(const anymq_nn_lib *lib, const char *name, int *value)
 {
-    for (int i = 0;; i++) {
-        const char *found = lib->nn_symbol(i, value);
-        if (found == NULL)
+    struct nn_symbol_properties found = {0};
+    for (int i = 0; i < ANYMQ_NN_MOST_SYMBOLS; i++) {
+        if (lib->nn_symbol_info(i, &found, (int)sizeof(found)) <= 0)
             return false;
-        if (strcmp(found, name) == 0)
+        if (found.name != NULL && strcmp(found.name, name) == 0) {
+            *value = found.value;
             return true;
+        }
     }
+    return false;
+}
+
+static void read_constants(anymq_nn_lib *lib, names *missing)
+{
+#define ANYMQ_NN_READ(name)                                                                 \
+    if (!find_constant(lib, #name, &lib->k.k_##name))                                       \
+        add_name(missing, #name);
+    ANYMQ_NN_CONSTANTS(ANYMQ_NN_READ)
+#undef ANYMQ_NN_READ
+    int ignored;
+    lib->before_1_1 = !find_constant(lib, "NN_MAXTTL", &ignored);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -73,12 +109,12 @@ int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t erro
         dlclose(dl); /* it is counted once */
         return 0;
     }
-    void *identity = anymq_dl_symbol(dl, "nn_symbol_info");
-    if (anymq_dl_symbol(dl, "nng_version") != NULL || identity == NULL)
-        return refuse(dl, error, error_size, "nn_symbol_info");
-    if (!defined_here(dl, identity))
-        return refuse(dl, error, error_size, "nn_symbol_info of its own; it only depends on one");
-
+    void *identity = anymq_nn_own_symbol(dl, "nn_symbol_info");
+    if (anymq_dl_symbol(dl, "nng_version") != NULL || identity == NULL) {
+        snprintf(error, error_size, "not libnanomsg: %s", looks_like(dl));
+        dlclose(dl);
+        return -1;
+    }
     anymq_nn_lib *lib = calloc(1, sizeof(*lib));
     if (lib == NULL) {
         snprintf(error, error_size, "out of memory");
@@ -86,21 +122,19 @@ int anymq_nn_open(const char *name, anymq_nn_lib **out, char *error, size_t erro
         return -1;
     }
     lib->dl = dl;
-#define ANYMQ_NN_RESOLVE(name, result, parameters)                                          \
-    *(void **)&lib->name = anymq_dl_symbol(dl, #name);                                      \
-    if (lib->name == NULL) {                                                                \
-        free(lib);                                                                          \
-        return refuse(dl, error, error_size, #name);                                        \
+    names missing = {0};
+    resolve(lib, &missing);
+    const char *what = "";
+    if (missing.size == 0) {
+        read_constants(lib, &missing);
+        what = "in nn_symbol_info ";
     }
-    ANYMQ_NN_FUNCTIONS(ANYMQ_NN_RESOLVE)
-#undef ANYMQ_NN_RESOLVE
-#define ANYMQ_NN_RESOLVE(name)                                                              \
-    if (!find_constant(lib, #name, &lib->k.k_##name)) {                                     \
-        free(lib);                                                                          \
-        return refuse(dl, error, error_size, "constant " #name " in nn_symbol");            \
+    if (missing.size > 0) {
+        snprintf(error, error_size, "an incomplete libnanomsg: %sit lacks %s", what, missing.text);
+        dlclose(dl);
+        free(lib);
+        return -1;
     }
-    ANYMQ_NN_CONSTANTS(ANYMQ_NN_RESOLVE)
-#undef ANYMQ_NN_RESOLVE
     anymq_dl_path(identity, lib->path, sizeof(lib->path));
     pthread_mutex_lock(&lock);
     lib->next = opened;

@@ -149,9 +149,8 @@ static void collect(collector *c, const nng_stat *scope, const char *path)
             if (c->count < c->room) {
                 anymq_nng_statistic *one = &c->out[c->count];
                 snprintf(one->path, sizeof one->path, "%s", name);
-                one->value = type == NNG_STAT_BOOLEAN && fn->stat_bool != NULL
-                                 ? (uint64_t)fn->stat_bool(stat)
-                                 : fn->stat_value(stat);
+                one->value = type == NNG_STAT_BOOLEAN ? (uint64_t)fn->stat_bool(stat)
+                                                      : fn->stat_value(stat);
             }
             c->count++;
         }

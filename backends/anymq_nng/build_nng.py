@@ -9,7 +9,18 @@ import os
 from cffi import FFI
 
 PACKAGE = "backends/anymq_nng"
-SOURCES = ("library", "socket", "wait", "reply", "pipes", "drained", "hangup", "access", "tls")
+SOURCES = (
+    "library",
+    "socket",
+    "wait",
+    "reply",
+    "readiness",
+    "pipes",
+    "drained",
+    "hangup",
+    "access",
+    "tls",
+)
 HEADERS = ("nng_api", "library", "socket", "access")
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
@@ -35,6 +46,7 @@ anymq_ops *anymq_nng_ops(anymq_nng_library *library);
 #define NNG_TO_ONE ...
 #define NNG_TO_ALL ...
 #define NNG_TO_ASKER ...
+#define NNG_IS_SUB ...
 #define NNG_SOCKET ...
 #define NNG_DIALER ...
 #define NNG_LISTENER ...
@@ -95,10 +107,10 @@ def make(prefix: str = "") -> FFI:
         sources=[f"{prefix}{PACKAGE}/{name}.c" for name in SOURCES],
         depends=[
             *(f"{prefix}{PACKAGE}/{name}.h" for name in HEADERS),
-            f"{prefix}backends/include/anymq_ops.h",
-            f"{prefix}backends/include/anymq_dl.h",
+            f"{prefix}src/anymq/include/anymq_ops.h",
+            f"{prefix}src/anymq/include/anymq_dl.h",
         ],
-        include_dirs=[f"{prefix}{PACKAGE}", f"{prefix}backends/include"],
+        include_dirs=[f"{prefix}{PACKAGE}", f"{prefix}src/anymq/include"],
         define_macros=[("_GNU_SOURCE", None), ("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
         extra_compile_args=C_FLAGS,

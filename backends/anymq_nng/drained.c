@@ -50,6 +50,8 @@ static uint64_t pipe_sent(const nng_table *fn, const nng_stat *scope, uint32_t p
     return UINT64_MAX;
 }
 
+/* Before 1.4, which brought nng_stat_bool, taking a snapshot and closing anything wait for each other
+ * for ever when they meet: such statistics are left alone. */
 nng_stat *anymq_nng_snapshot(anymq_nng_library *library)
 {
     const nng_table *fn = &library->fn;
@@ -57,7 +59,7 @@ nng_stat *anymq_nng_snapshot(anymq_nng_library *library)
 
     if (fn->stats_get == NULL || fn->stats_free == NULL || fn->stat_child == NULL ||
         fn->stat_next == NULL || fn->stat_name == NULL || fn->stat_type == NULL ||
-        fn->stat_value == NULL || fn->stats_get(&root) != 0)
+        fn->stat_value == NULL || fn->stat_bool == NULL || fn->stats_get(&root) != 0)
         return NULL;
     return root;
 }
@@ -115,21 +117,11 @@ void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root)
 /* Whether a send would be taken at once. */
 static int can_send(anymq_nng_socket *s)
 {
-    const nng_table *fn = &s->library->fn;
     struct pollfd poller = {.events = POLLIN};
-    int rv = NNG_ENOTSUP;
 
-    if (s->send_fd < 0) {
-        if (fn->get_send_fd != NULL)
-            rv = fn->get_send_fd(s->id, &s->send_fd);
-        else if (fn->get_int[NNG_SOCKET] != NULL)
-            rv = fn->get_int[NNG_SOCKET](s->id, "send-fd", &s->send_fd);
-        if (rv != 0) {
-            s->send_fd = -1;
-            return ANYMQ_UNKNOWN;
-        }
-    }
-    poller.fd = s->send_fd;
+    poller.fd = anymq_nng_send_fd(s);
+    if (poller.fd < 0)
+        return ANYMQ_UNKNOWN;
     return poll(&poller, 1, 0) == 1;
 }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
+from typing import Any
 
 from anymq.features import (
     CAPABILITIES,
-    TRANSPORTS,
     Support,
     absent,
     emulated,
@@ -19,21 +20,34 @@ from anymq.protocols import Protocol
 from ._nng import ffi, lib
 from .errors import name_of
 from .library import Library
-from .options import ENDPOINT_OPTIONS, SOCKET_OPTIONS, get_typed
+from .options import ENDPOINT_OPTIONS, SOCKET_OPTIONS, Mapped, get_typed
 from .protocols import OPENERS, flags_for
 from .tls import TLS_SCHEMES
 
 __all__ = ["find_features"]
 
-ABSENT = {
-    "option.send_buffer_bytes": "nng's buffers count messages: use send_buffer",
-    "option.recv_buffer_bytes": "nng's buffers count messages: use recv_buffer",
-    "option.immediate": "nng always waits for a connected peer; there is no queue before that",
-    "option.conflate": "nng keeps whole buffers; recv_buffer=1 with prefer_new comes near",
-    "multipart": "a message of nng has one part",
-    "contexts": "contexts are not offered through anymq yet",
-    "poll_fd": "nng's descriptors are not offered through anymq yet",
+NEVER = {
+    "option.send_buffer_bytes": "buffers count messages: use send_buffer",
+    "option.recv_buffer_bytes": "buffers count messages: use recv_buffer",
+    "option.immediate": "sending always waits for a connected peer, there is no queue before that",
+    "option.conflate": "buffers are kept whole, recv_buffer=1 with prefer_new comes near",
+    "multipart": "a message has one part",
 }
+"""What no version of nng has, and why or what comes near."""
+
+NOT_OFFERED = {
+    "transport.zt": "ZeroTier cannot be configured through anymq",
+    "transport.socket": "it takes descriptors, which anymq does not pass on",
+    "contexts": "contexts are not offered through anymq yet",
+}
+"""What nng may have and anymq does not pass on, whatever the version."""
+
+SINCE = {
+    "transport.abstract": (1, 4),
+    "transport.udp": (2, 0),
+    "option.prefer_new": (1, 2),
+}
+"""The version that brought what an older one cannot have; all else was in 1.0."""
 
 PROBES = {
     "tcp": "tcp://127.0.0.1:0",
@@ -49,72 +63,94 @@ PROBES = {
 }
 """For each transport of nng a URL that a throw-away listener is made for, but never started."""
 
-UNUSABLE = {
-    "zt": "the library has it, but ZeroTier cannot be configured through anymq",
-    "socket": "the library has it, but it takes descriptors, which anymq does not offer",
-}
-
 NO_TRANSPORT = "NNG_ENOTSUP"
-OTHER_BUILD = "a build with it"
+TLS_BUILD = "a build of nng with TLS"
 
 
 def find_features(library: Library) -> Mapping[str, Support]:
     """An answer for every known feature, in their order."""
     found = dict(_protocols(library))
-    error = ffi.new("int *")
-    flags = flags_for(Protocol.PAIR, raw=False)
-    socket = lib.anymq_nng_open(library.pointer, b"nng_pair0_open", flags, error)
-    if socket == ffi.NULL:
-        reason = f"no socket can be opened: {library.text(error[0])}"
-        found.update((f"transport.{name}", absent(reason)) for name in TRANSPORTS)
-    else:
-        try:
-            found.update(_transports(library, socket))
-        finally:
-            lib.anymq_nng_close(socket)
+    found.update(_transports(library))
     found.update(_options(library))
     found["option.tls"] = _tls(found, "tls-config of each endpoint")
     found.update(_capabilities(library, found))
+    found["option.linger"] = _linger(found["flush"])
     return MappingProxyType(
         {name: found[name] if name in found else _absent(name) for name in known_features()}
     )
 
 
 def _absent(name: str) -> Support:
-    reason = ABSENT.get(name)
-    if reason is None:
-        kind, _, what = name.partition(".")
-        reason = f"nng has no such {kind}" if what else "nng has nothing like it"
-    return absent(reason)
+    if name in NOT_OFFERED:
+        return absent(NOT_OFFERED[name])
+    kind, _, what = name.partition(".")
+    reason = f"no version of nng has such {'an' if kind == 'option' else 'a'} {kind}"
+    if not what:
+        reason = "no version of nng has anything like it"
+    return absent(f"{reason}: {NEVER[name]}" if name in NEVER else reason)
+
+
+def _missing(library: Library, name: str, evidence: str, build: str = "") -> Support:
+    """What this library lacks and another one has: a later version, or another build."""
+    since = SINCE.get(name)
+    if since is not None and library.version < since:
+        version = ".".join(map(str, since))
+        return absent(f"it came with nng {version}", evidence, f"nng {version} or later")
+    return absent("this build leaves it out", evidence, build or "a build of nng with it")
 
 
 def _protocols(library: Library) -> Iterator[tuple[str, Support]]:
     for protocol, symbol in OPENERS.items():
+        name = f"protocol.{protocol.value}"
         if library.has(symbol):
-            yield f"protocol.{protocol.value}", native(f"symbol {symbol}")
+            yield name, native(f"symbol {symbol}")
         else:
-            support = absent("this build leaves it out", f"no symbol {symbol}", OTHER_BUILD)
-            yield f"protocol.{protocol.value}", support
+            yield name, _missing(library, name, f"no symbol {symbol}")
 
 
-def _transports(library: Library, socket: object) -> Iterator[tuple[str, Support]]:
-    for scheme, url in PROBES.items():
-        number = ffi.new("uint32_t *")
-        code = lib.anymq_nng_listener_create(socket, url.encode(), number)
-        probe = f'nng_listener_create("{url}") on a throw-away socket'
-        if code == 0:
-            lib.anymq_nng_listener_close(socket, number[0])
-            evidence = f"{probe}: taken"
-            reason = UNUSABLE.get(scheme)
-            if scheme in TLS_SCHEMES:
-                support = _secured(library, evidence)
+@contextmanager
+def _throw_away(library: Library, protocol: Protocol) -> Iterator[tuple[Any, int]]:
+    """A socket to ask, which never gets a peer; or None and nng's error."""
+    error = ffi.new("int *")
+    flags = flags_for(protocol, raw=False)
+    socket = lib.anymq_nng_open(library.pointer, OPENERS[protocol].encode(), flags, error)
+    if socket == ffi.NULL:
+        yield None, error[0]
+        return
+    try:
+        yield socket, 0
+    finally:
+        lib.anymq_nng_close(socket)
+
+
+def _transports(library: Library) -> Iterator[tuple[str, Support]]:
+    with _throw_away(library, Protocol.PAIR) as (socket, error):
+        for scheme, url in PROBES.items():
+            name = f"transport.{scheme}"
+            if socket is None:
+                yield name, absent(f"no socket can be opened: {library.text(error)}")
             else:
-                support = absent(reason, evidence) if reason else native(evidence)
-        else:
-            said = name_of(code) or str(code)
-            reason = "this build leaves it out" if said == NO_TRANSPORT else library.text(code)
-            support = absent(reason, f"{probe}: {said}", OTHER_BUILD)
-        yield f"transport.{scheme}", support
+                yield name, _probe_transport(library, socket, name, url)
+
+
+def _probe_transport(library: Library, socket: object, name: str, url: str) -> Support:
+    """Whether a listener, which is never started, can be made for a URL."""
+    number = ffi.new("uint32_t *")
+    secure = url.partition("://")[0] in TLS_SCHEMES
+    code = lib.anymq_nng_listener_create(socket, url.encode(), number)
+    probe = f'nng_listener_create("{url}") on a throw-away socket'
+    if code == 0:
+        lib.anymq_nng_listener_close(socket, number[0])
+        evidence = f"{probe}: taken"
+    else:
+        evidence = f"{probe}: {name_of(code) or code}"
+    if name in NOT_OFFERED:
+        return absent(NOT_OFFERED[name], evidence)
+    if code == 0:
+        return _secured(library, evidence) if secure else native(evidence)
+    if name_of(code) == NO_TRANSPORT:
+        return _missing(library, name, evidence, TLS_BUILD if secure else "")
+    return absent(library.text(code), evidence, "a build of nng with it")
 
 
 def _secured(library: Library, evidence: str) -> Support:
@@ -126,49 +162,66 @@ def _secured(library: Library, evidence: str) -> Support:
     return absent(
         "the library has it, but its TLS cannot be configured",
         f"{evidence}; nng_tls_config_alloc: {said}",
-        OTHER_BUILD,
+        TLS_BUILD,
     )
 
 
 def _options(library: Library) -> Iterator[tuple[str, Support]]:
     for name, mapped in SOCKET_OPTIONS.items():
-        holder = next(iter(mapped.holders), Protocol.PAIR1)
         if name == "polyamorous" and library.has("nng_pair1_open_poly"):
             support = native("symbol nng_pair1_open_poly", "chosen when the socket is opened")
         else:
-            support = _probe_option(library, holder, mapped.native, mapped.type)
-        if name == "name" and not support:
-            support = emulated("kept by anymq: this version of nng has no names", support.evidence)
+            support = _probe_option(library, name, mapped)
+        if name == "name":
+            support = _name(library, support)
         yield f"option.{name}", support
-    for name, mapped in ENDPOINT_OPTIONS.items():
-        yield f"option.{name}", native("symbol nng_dialer_create", mapped.native)
+    yield from _endpoint_options(library)
     yield "option.ipv6", emulated("anymq listens at [::] or 0.0.0.0 where `*` is asked for")
     for name in ("send_timeout", "recv_timeout"):
         yield f"option.{name}", emulated("kept by anymq's own waits", "symbol nng_aio_wait")
-    yield (
-        "option.linger",
-        emulated("nng has no linger: close waits for what `flush` can see", "symbol nng_stats_get"),
-    )
 
 
-def _probe_option(library: Library, holder: Protocol, name: str, type: str) -> Support:
-    """Whether a throw-away socket of the protocol has an option."""
-    error = ffi.new("int *")
-    opener = OPENERS[holder]
-    flags = flags_for(holder, raw=False)
-    socket = lib.anymq_nng_open(library.pointer, opener.encode(), flags, error)
-    if socket == ffi.NULL:
-        return absent(f"{opener}: {library.text(error[0])}", f"symbol {opener}")
-    try:
-        number = lib.anymq_nng_id(socket)
-        code, _ = get_typed(library, lib.NNG_SOCKET, number, name, type)  # type: ignore[arg-type]
-    finally:
-        lib.anymq_nng_close(socket)
-    probe = f'"{name}" read from a throw-away {holder} socket'
+def _name(library: Library, probed: Support) -> Support:
+    """Names: 2.x has none, and setting one aborts the process in some builds before 1.2."""
+    if probed and (library.major > 1 or library.has("nng_socket_set_string")):
+        return probed
+    if probed:
+        evidence = "no symbol nng_socket_set_string"
+        return emulated("kept by anymq: setting it may abort this version", evidence)
+    return emulated("kept by anymq: this version of nng has no names", probed.evidence)
+
+
+def _endpoint_options(library: Library) -> Iterator[tuple[str, Support]]:
+    """Read from a throw-away dialer, which has all of them, and is never started."""
+    number = ffi.new("uint32_t *")
+    with _throw_away(library, Protocol.PAIR) as (socket, error):
+        if socket is not None:
+            error = lib.anymq_nng_dialer_create(socket, b"tcp://127.0.0.1:1", number)
+        for option, mapped in ENDPOINT_OPTIONS.items():
+            code, dialer = error, number[0]
+            if code == 0:
+                code, _ = get_typed(library, lib.NNG_DIALER, dialer, mapped.native, mapped.type)
+            yield f"option.{option}", _option(library, option, mapped, code, "tcp dialer")
+
+
+def _probe_option(library: Library, option: str, mapped: Mapped) -> Support:
+    """Whether a throw-away socket has an option."""
+    holder = next(iter(mapped.holders), Protocol.PAIR1)
+    with _throw_away(library, holder) as (socket, code):
+        if socket is not None:
+            number = lib.anymq_nng_id(socket)
+            code, _ = get_typed(library, lib.NNG_SOCKET, number, mapped.native, mapped.type)
+    return _option(library, option, mapped, code, f"{holder} socket")
+
+
+def _option(library: Library, option: str, mapped: Mapped, code: int, asked: str) -> Support:
+    probe = f'"{mapped.native}" read from a throw-away {asked}'
     if code == 0:
-        return native(probe, name)
-    said = name_of(code) if code > 0 else "no such function"
-    return absent("this version of nng does not have it", f"{probe}: {said}")
+        return native(probe, mapped.native)
+    said = "no such function" if code == lib.NNG_NO_FUNCTION else name_of(code) or code
+    if option == "polyamorous":
+        probe = f"no symbol nng_pair1_open_poly; {probe}"
+    return _missing(library, f"option.{option}", f"{probe}: {said}")
 
 
 def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, Support]:
@@ -176,7 +229,7 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         symbol = library.first(*symbols)
         if symbol:
             return native(f"symbol {symbol}", reason)
-        return absent("this build leaves it out", f"no symbol {symbols[0]}")
+        return _missing(library, "", f"no symbol {symbols[0]}")
 
     statistics = _probe_statistics(library)
     flush = (
@@ -186,7 +239,11 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
             statistics.evidence,
         )
         if statistics
-        else absent("it needs statistics, which this build leaves out", statistics.evidence)
+        else absent(
+            f"it is told from statistics: {statistics.reason}",
+            statistics.evidence,
+            statistics.needed,
+        )
     )
     result = {
         "raw": _raw(library),
@@ -197,8 +254,12 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         ),
         "statistics": statistics,
         "flush": flush,
-        "bound_port": by_symbol("nng_listener_get_int", "nng_listener_getopt_int"),
+        "bound_port": by_symbol("nng_listener_get_int", "nng_listener_getopt_sockaddr"),
+        "poll_fd": by_symbol("nng_socket_get_recv_poll_fd", "nng_socket_get_int", "nng_getopt_int"),
     }
+    symbol = library.first("nng_ctx_open")
+    evidence = f"symbol {symbol}" if symbol else "no symbol nng_ctx_open"
+    result["contexts"] = absent(NOT_OFFERED["contexts"], evidence)
     result["tls"] = _tls(found)
     return {name: support for name, support in result.items() if name in CAPABILITIES}
 
@@ -209,29 +270,43 @@ def _tls(found: Mapping[str, Support], reason: str = "") -> Support:
     usable = next(filter(None, transports), None)
     if usable is not None:
         return native(usable.evidence, reason)
-    return absent(transports[0].reason, transports[0].evidence, OTHER_BUILD)
+    return absent(transports[0].reason, transports[0].evidence, TLS_BUILD)
+
+
+def _linger(flush: Support) -> Support:
+    if flush:
+        return emulated("nng has no linger: close waits for what flush can see", flush.evidence)
+    return emulated(
+        "nng has no linger, and this one keeps no statistics: close waits while a single peer "
+        "takes no more, and a moment where there are several",
+        flush.evidence,
+    )
 
 
 def _raw(library: Library) -> Support:
     """Some builds export only the raw sockets that they use themselves."""
     missing = [f"{name}_raw" for name in OPENERS.values() if not library.has(f"{name}_raw")]
     if missing:
-        return absent("this build leaves it out", f"no symbol {missing[0]}", OTHER_BUILD)
+        return _missing(library, "raw", f"no symbol {missing[0]}")
     return native("symbol nng_pair0_open_raw and its like")
 
 
 def _probe_statistics(library: Library) -> Support:
     """Builds may keep none, though the functions are there."""
-    error = ffi.new("int *")
-    if not library.has("nng_stats_get"):
-        return absent("this version keeps none", "no symbol nng_stats_get", "nng 1.3")
-    socket = lib.anymq_nng_open(library.pointer, b"nng_pair0_open", 0, error)
-    if socket == ffi.NULL:
-        return absent(f"nng_pair0_open: {library.text(error[0])}")
-    try:
+    if not library.has("nng_stat_bool"):
+        return absent(
+            "before nng 1.4, reading them while a socket closes can lock up the process",
+            "no symbol nng_stat_bool",
+            "nng 1.4 or later",
+        )
+    with _throw_away(library, Protocol.PAIR) as (socket, error):
+        if socket is None:
+            return absent(f"no socket can be opened: {library.text(error)}")
         count = lib.anymq_nng_statistics(socket, ffi.NULL, 0)
-    finally:
-        lib.anymq_nng_close(socket)
     if count > 0:
         return native(f"nng_stats_get on a throw-away socket: {count} numbers")
-    return absent("this build keeps none", "nng_stats_get on a throw-away socket", OTHER_BUILD)
+    return absent(
+        "this build keeps none",
+        "nng_stats_get on a throw-away socket",
+        "a build of nng with statistics",
+    )

@@ -83,6 +83,51 @@ static const char *looks_like(void *loaded)
     return "";
 }
 
+typedef struct {
+    char text[512];
+    size_t size;
+} names;
+
+static void add_name(names *list, const char *name)
+{
+    list->size += (size_t)snprintf(list->text + list->size, sizeof list->text - list->size, "%s%s",
+                                   list->size > 0 ? ", " : "", name);
+    if (list->size >= sizeof list->text)
+        list->size = sizeof list->text - 1;
+}
+
+/* Resolve the table; the names of required functions that are not there. */
+static names resolve_functions(anymq_nng_library *library)
+{
+    names missing = {"", 0};
+
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        void *symbol = NULL;
+        for (int j = 0; j < 2 && symbol == NULL && functions[i].names[j] != NULL; j++)
+            symbol = own_symbol(library->loaded, functions[i].names[j]);
+        if (symbol == NULL && functions[i].required)
+            add_name(&missing, functions[i].names[0]);
+        memcpy((char *)&library->fn + functions[i].offset, &symbol, sizeof symbol);
+    }
+    return missing;
+}
+
+/* Whether its functions are all of one major version: what the two do not share tells. */
+static int find_major(anymq_nng_library *library, char *error, size_t error_size)
+{
+    int begins = own_symbol(library->loaded, "nng_init") != NULL;
+    int first = own_symbol(library->loaded, "nng_send_aio") != NULL;
+
+    library->major = begins ? 2 : 1;
+    if (begins && first)
+        snprintf(error, error_size, "it contradicts itself: it exports nng_init, which only 2.x has, "
+                                    "and nng_send_aio, which only 1.x has");
+    else if (!begins && !first)
+        snprintf(error, error_size, "an incomplete nng: it lacks nng_init, without which nothing of "
+                                    "2.x may be called");
+    return begins == first ? -1 : 0;
+}
+
 static int at_least(const char *version, int major, int minor)
 {
     int found[2] = {0, 0};
@@ -97,9 +142,10 @@ static int start_library(anymq_nng_library *library, char *error, size_t error_s
     void *symbol = own_symbol(library->loaded, "nng_init");
     int rv;
 
-    library->major = symbol != NULL ? 2 : 1;
-    library->hangs = symbol == NULL && !at_least(library->fn.version(), 1, FIRST_SOUND_MINOR);
-    if (symbol == NULL)
+    /* A version that is not one of 1.x says nothing about this: then as the older ones. */
+    library->hangs = library->major == 1 && (!at_least(anymq_nng_version(library), 1, FIRST_SOUND_MINOR) ||
+                                             at_least(anymq_nng_version(library), 2, 0));
+    if (library->major == 1)
         return 0;
     memcpy(&init, &symbol, sizeof init);
     rv = init(NULL);
@@ -111,6 +157,7 @@ static int start_library(anymq_nng_library *library, char *error, size_t error_s
 anymq_nng_library *anymq_nng_open_library(const char *name, char *error, size_t error_size)
 {
     anymq_nng_library *library = calloc(1, sizeof *library);
+    names missing;
     void *symbol;
 
     if (library == NULL) {
@@ -123,18 +170,16 @@ anymq_nng_library *anymq_nng_open_library(const char *name, char *error, size_t 
         free(library);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        symbol = NULL;
-        for (int j = 0; j < 2 && symbol == NULL && functions[i].names[j] != NULL; j++)
-            symbol = own_symbol(library->loaded, functions[i].names[j]);
-        if (symbol == NULL && functions[i].required) {
-            snprintf(error, error_size, "not an nng library: it does not export %s%s",
-                     functions[i].names[0], looks_like(library->loaded));
-            dlclose(library->loaded);
-            free(library);
-            return NULL;
-        }
-        memcpy((char *)&library->fn + functions[i].offset, &symbol, sizeof symbol);
+    missing = resolve_functions(library);
+    if (library->fn.version == NULL)
+        snprintf(error, error_size, "not an nng library: it does not export nng_version%s",
+                 looks_like(library->loaded));
+    else if (missing.size > 0)
+        snprintf(error, error_size, "an incomplete nng: it lacks %s", missing.text);
+    if (missing.size > 0 || find_major(library, error, error_size) != 0) {
+        dlclose(library->loaded);
+        free(library);
+        return NULL;
     }
     resolve_options(library);
     memcpy(&symbol, &library->fn.version, sizeof symbol);
@@ -174,7 +219,9 @@ int anymq_nng_major(anymq_nng_library *library)
 
 const char *anymq_nng_version(anymq_nng_library *library)
 {
-    return library->fn.version();
+    const char *text = library->fn.version();
+
+    return text != NULL ? text : "";
 }
 
 const char *anymq_nng_strerror(anymq_nng_library *library, int code)

@@ -11,6 +11,9 @@ from ._nng import ffi, lib
 
 __all__ = ["Library"]
 
+LONGEST_VERSION = 60
+"""Characters of a version text that are looked at."""
+
 
 class Library:
     """Loads a library and answers for what it exports; its C side is `pointer`.
@@ -19,7 +22,7 @@ class Library:
         path: the file that its functions really come from.
         major: 1 or 2, told by symbols, because version texts lie.
         version: numbers of the version text: `(1, 5, 2)`.
-        version_text: what `nng_version()` says.
+        version_text: what `nng_version()` says, and what contradicts it.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,9 +40,13 @@ class Library:
             raise BackendUnavailable(text, backend="nng")
         self.path = os.path.abspath(os.fsdecode(ffi.string(lib.anymq_nng_path(self.pointer))))
         self.major: int = lib.anymq_nng_major(self.pointer)
-        self.version_text: str = ffi.string(lib.anymq_nng_version(self.pointer)).decode()
-        numbers = re.match(r"\d+(?:\.\d+)*", self.version_text)
+        said = ffi.string(lib.anymq_nng_version(self.pointer), LONGEST_VERSION)
+        self.version_text = said.decode(errors="replace")
+        numbers = re.match(r"\d{1,9}(?:\.\d{1,9})*", self.version_text)
         self.version = tuple(map(int, numbers.group().split("."))) if numbers else ()
+        if self.version[:1] != (self.major,):
+            text = self.version_text if numbers else repr(self.version_text)
+            self.version_text = f"{text} (its functions are those of {self.major}.x)"
 
     @property
     def ops(self) -> int:

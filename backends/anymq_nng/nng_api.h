@@ -91,6 +91,7 @@ typedef void (*nng_pipe_callback)(nng_handle pipe, int event, void *arg);
     FN(1, msg_header, void *, (nng_msg *), "nng_msg_header", NULL) \
     FN(1, msg_header_len, size_t, (const nng_msg *), "nng_msg_header_len", NULL) \
     FN(1, msg_header_append, int, (nng_msg *, const void *, size_t), "nng_msg_header_append", NULL) \
+    FN(1, msg_header_clear, void, (nng_msg *), "nng_msg_header_clear", NULL) \
     FN(1, msg_get_pipe, nng_handle, (const nng_msg *), "nng_msg_get_pipe", NULL) \
     FN(1, aio_alloc, int, (nng_aio **, void (*)(void *), void *), "nng_aio_alloc", NULL) \
     FN(1, aio_free, void, (nng_aio *), "nng_aio_free", NULL) \

@@ -55,4 +55,6 @@ def flags_for(protocol: Protocol, *, raw: bool, polyamorous: bool = False) -> in
         flags |= lib.NNG_IS_REQ
     if protocol is Protocol.SURVEYOR:
         flags |= lib.NNG_IS_SURVEYOR
+    if protocol is Protocol.SUB:
+        flags |= lib.NNG_IS_SUB
     return flags

@@ -15,9 +15,19 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOMENT_MS = 5 }; /* how long nng may take to run a callback of what is complete */
+
+static void tell_loops(nng_reply *reply)
+{
+    int fd = atomic_load(&reply->fd);
+
+    if (fd >= 0)
+        (void)eventfd_write(fd, 1);
+}
 
 static void received(void *arg)
 {
@@ -27,6 +37,7 @@ static void received(void *arg)
     pthread_mutex_lock(&reply->lock);
     reply->done = 1;
     pthread_cond_broadcast(&reply->changed);
+    tell_loops(reply);
     pthread_mutex_unlock(&reply->lock);
 }
 
@@ -58,6 +69,8 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
     }
     if (s->reply.aio != NULL)
         fn->aio_free(s->reply.aio);
+    if (atomic_load(&s->reply.fd) >= 0)
+        close(atomic_load(&s->reply.fd));
     pthread_cond_destroy(&s->reply.changed);
     pthread_mutex_destroy(&s->reply.lock);
 }
@@ -79,6 +92,7 @@ static void end_round(nng_reply *reply)
     reply->done = 0;
     reply->round++;
     pthread_cond_broadcast(&reply->changed);
+    tell_loops(reply);
     pthread_mutex_unlock(&reply->lock);
 }
 
@@ -166,18 +180,48 @@ static int attempt(anymq_nng_socket *s, anymq_msg *m)
     return ANYMQ_OK;
 }
 
+/* With the socket's lock held. */
+static void begin_round(anymq_nng_socket *s)
+{
+    s->library->fn.aio_set_timeout(s->reply.aio, NNG_DURATION_INFINITE);
+    s->reply.active = 1;
+    s->library->fn.recv_aio(s->id, s->reply.aio);
+}
+
+int anymq_nng_reply_fd(anymq_nng_socket *s)
+{
+    nng_reply *reply = &s->reply;
+    eventfd_t stale;
+    int fd;
+
+    pthread_mutex_lock(&s->lock);
+    fd = atomic_load(&reply->fd);
+    if (fd < 0) {
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        atomic_store(&reply->fd, fd);
+    }
+    if (!reply->active && !(reply->senders > 0 && (s->flags & NNG_IS_REQ)))
+        begin_round(s);
+    pthread_mutex_lock(&reply->lock);
+    (void)eventfd_read(fd, &stale); /* from now on it tells of this receive alone */
+    if (reply->done)
+        tell_loops(reply);
+    pthread_mutex_unlock(&reply->lock);
+    pthread_mutex_unlock(&s->lock);
+    return fd;
+}
+
 /* Try (0 ms) or wait. Later versions of nng (1.11 and 2.x do) block a surveyor's attempt until the
  * survey ends, so it is a receive that is given a moment. */
 int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
 {
-    const nng_table *fn = &s->library->fn;
     nng_reply *reply = &s->reply;
     int64_t deadline;
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR))
-        timeout_ms = MOMENT_MS;
+    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && atomic_load(&reply->fd) < 0)
+        timeout_ms = MOMENT_MS; /* an event loop is told, and has no moment to give */
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {
         pthread_mutex_lock(&s->lock);
@@ -199,14 +243,12 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
             return ANYMQ_INTERRUPTED;
         }
         if (!reply->active) {
-            if (timeout_ms == 0) {
+            if (timeout_ms == 0 && (s->flags & NNG_IS_REQ)) {
                 result = attempt(s, m);
                 pthread_mutex_unlock(&s->lock);
                 return result;
             }
-            fn->aio_set_timeout(reply->aio, NNG_DURATION_INFINITE);
-            reply->active = 1;
-            fn->recv_aio(s->id, reply->aio);
+            begin_round(s);
         }
         pthread_mutex_unlock(&s->lock);
         if (timeout_ms == 0 || !await(s, round, deadline))

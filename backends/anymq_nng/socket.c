@@ -164,6 +164,18 @@ static int call_opener(anymq_nng_library *library, const char *opener, nng_handl
     return open(id);
 }
 
+/* Before 1.2, which brought this option, a SUB looks at its subscriptions when a message is received
+ * and not when it arrives. A receive without any time that finds nothing but messages to be passed
+ * over then stays under way for ever, out of reach of any cancelling. */
+static int filters_late(anymq_nng_socket *s)
+{
+    const nng_table *fn = &s->library->fn;
+    bool prefers_new;
+
+    return (s->flags & NNG_IS_SUB) && (fn->get_bool[NNG_SOCKET] == NULL ||
+                                       fn->get_bool[NNG_SOCKET](s->id, "sub:prefnew", &prefers_new) != 0);
+}
+
 anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener, int flags, int *error)
 {
     anymq_nng_socket *s = calloc(1, sizeof *s);
@@ -173,13 +185,16 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
         return NULL;
     s->library = library;
     s->flags = flags;
-    s->send_fd = -1;
+    atomic_store(&s->send_fd, -1);
+    atomic_store(&s->recv_fd, -1);
+    atomic_store(&s->reply.fd, -1);
     s->busy.next = s->busy.previous = &s->busy;
     *error = call_opener(library, opener, &s->id);
     if (*error != 0) {
         free(s);
         return NULL;
     }
+    s->filters_late = filters_late(s);
     pthread_mutex_init(&s->lock, NULL);
     *error = anymq_nng_pipes_init(s);
     if (*error == 0)
@@ -210,20 +225,14 @@ int anymq_nng_reopen(anymq_nng_socket *s, const char *opener, int flags)
         return rv;
     }
     s->library->fn.close(old);
+    atomic_store(&s->send_fd, -1);
+    atomic_store(&s->recv_fd, -1);
     return 0;
 }
 
 uint32_t anymq_nng_id(anymq_nng_socket *socket)
 {
     return socket->id.id;
-}
-
-/* Native waits need no descriptor; the engine asks only backends without them. */
-static int no_wait_fd(void *socket, int direction)
-{
-    (void)socket;
-    (void)direction;
-    return -1;
 }
 
 void anymq_nng_fill_ops(anymq_ops *ops)
@@ -236,7 +245,7 @@ void anymq_nng_fill_ops(anymq_ops *ops)
         .msg_release = message_release,
         .try_send = try_send,
         .try_recv = try_recv,
-        .wait_fd = no_wait_fd,
+        .wait_fd = anymq_nng_wait_fd,
         .wait_send = anymq_nng_wait_send,
         .wait_recv = anymq_nng_wait_recv,
         .interrupt = anymq_nng_interrupt,

@@ -15,6 +15,7 @@ enum {
     NNG_TO_ONE = 8,       /* each message goes to exactly one peer */
     NNG_TO_ALL = 16,      /* each message goes to every peer, or is dropped for a slow one */
     NNG_TO_ASKER = 32,    /* each message goes to the peer of the last one that was received */
+    NNG_IS_SUB = 64,      /* cooked: receives what was subscribed to */
 };
 #define NNG_IS_STATEFUL (NNG_IS_REQ | NNG_IS_SURVEYOR)
 
@@ -71,12 +72,14 @@ typedef struct {
     int active;     /* guarded by the socket's lock, as are the next two */
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
+    atomic_int fd;   /* tells event loops of what changed; -1 until one asks */
 } nng_reply;
 
 typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
     int flags;
+    int filters_late; /* what a SUB passes over is passed over by the receive: see open */
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
     nng_wait *spare;
@@ -85,7 +88,7 @@ typedef struct anymq_nng_socket {
     nng_pipes pipes;
     _Atomic uint64_t sent;
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
-    int send_fd;            /* drained.c: nng's descriptor, -1 until asked for */
+    atomic_int send_fd, recv_fd; /* readiness.c: nng's descriptors, -1 until asked for */
     uint64_t progress;      /* drained.c: the last sum of what has left, and when it changed */
     int64_t progress_ms;
 } anymq_nng_socket;
@@ -121,6 +124,11 @@ void anymq_nng_reply_free(anymq_nng_socket *s);
 int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
 void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock held */
 void anymq_nng_reply_wake(anymq_nng_socket *s);
+int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
+
+/* readiness.c: descriptors for event loops, or -1 */
+int anymq_nng_send_fd(anymq_nng_socket *s);
+int anymq_nng_wait_fd(void *socket, int direction);
 
 /* pipes.c */
 int anymq_nng_watch(anymq_nng_socket *s); /* ask nng to tell of pipes */

@@ -45,6 +45,9 @@ PORT_ATTEMPTS = 20
 NAME_RELEASE = 0.25
 """Seconds that nng may take to give up the name of a closed abstract listener."""
 
+SUBSCRIBER_BUFFER = 128
+"""Messages that a SUB keeps by itself since nng 1.2."""
+
 NOT_THERE = frozenset({lib.NNG_NO_FUNCTION, NUMBERS["NNG_ENOTSUP"]})
 """What nng says to an option that an endpoint or a socket does not have."""
 
@@ -70,6 +73,7 @@ class NngSocket(NativeSocket):
             raise backend.error(error[0], f"cannot open a {protocol} socket")
         try:
             self._mapping = self._find_options()
+            self._enlarge_subscriber()
             self.handle = Handle(
                 self._library.ops,
                 int(ffi.cast("uintptr_t", self._c)),
@@ -88,7 +92,7 @@ class NngSocket(NativeSocket):
 
     def listen(self, address: Address) -> NativeEndpoint:
         error: AnymqError | None = None
-        for candidate in wildcards(address, self._ipv6):
+        for candidate in wildcards(address, self._ipv6, self._library.version):
             try:
                 return self._listen_somewhere(address, candidate)
             except (AddressInvalid, OSError) as failure:
@@ -101,13 +105,17 @@ class NngSocket(NativeSocket):
     def _listen_somewhere(self, address: Address, bound: Address) -> NativeEndpoint:
         """Bind, and step around two of nng's habits.
 
-        Port 0 of ws is one port for all sockets of the process: choose another here. The name of an
-        abstract socket is free a moment after its listener was closed, not at once.
+        Port 0 of ws is one port for all sockets of the process, and before nng 1.2 it is not told:
+        choose another here. The name of an abstract socket is free a moment after its listener was
+        closed, not at once.
         """
         until = time.monotonic() + (NAME_RELEASE if address.scheme == "abstract" else 0)
         while True:
             try:
-                return self._listen_at(address, bound)
+                endpoint = self._listen_at(address, bound)
+                if endpoint is not None:
+                    return endpoint
+                break
             except AddressInUse:
                 if time.monotonic() < until:
                     time.sleep(0.001)
@@ -117,13 +125,17 @@ class NngSocket(NativeSocket):
                     break
         for attempt in range(PORT_ATTEMPTS):
             try:
-                return self._listen_at(address, bound.with_port(free_port(bound.host)))
+                endpoint = self._listen_at(address, bound.with_port(free_port(bound.host)))
             except AddressInUse:
                 if attempt == PORT_ATTEMPTS - 1:
                     raise
+            else:
+                assert endpoint is not None, "the port was chosen here"
+                return endpoint
         raise AssertionError
 
-    def _listen_at(self, address: Address, bound: Address) -> NativeEndpoint:
+    def _listen_at(self, address: Address, bound: Address) -> NativeEndpoint | None:
+        """Bind; None where the port that was given cannot be known."""
         url = native_url(bound)
         doing = f"cannot listen at {address}"
         number = ffi.new("uint32_t *")
@@ -140,14 +152,20 @@ class NngSocket(NativeSocket):
                 self._check(code, doing, AddressInvalid)
                 if bound.scheme in HOST_SCHEMES:
                     port: int = lib.anymq_nng_listener_port(self._c, listener) or bound.port or 0
+                    if port == 0:
+                        self._drop_listener(listener)
+                        return None
                     address, bound = address.with_port(port), bound.with_port(port)
             except BaseException:
-                lib.anymq_nng_listener_close(self._c, listener)
-                lib.anymq_nng_remove_endpoint(self._c, listener | LISTENER_BIT)
+                self._drop_listener(listener)
                 raise
         return NativeEndpoint(
             listener | LISTENER_BIT, str(address), native_url(bound), ("listener", listener)
         )
+
+    def _drop_listener(self, listener: int) -> None:
+        lib.anymq_nng_listener_close(self._c, listener)
+        lib.anymq_nng_remove_endpoint(self._c, listener | LISTENER_BIT)
 
     def dial(self, address: Address) -> NativeEndpoint:
         url = native_url(address)
@@ -204,10 +222,17 @@ class NngSocket(NativeSocket):
 
     # Options
 
+    def _enlarge_subscriber(self) -> None:
+        """Before nng 1.2 a SUB keeps one message and drops the next: give it what it has later."""
+        if self.protocol is Protocol.SUB and not self.backend.supports("option.prefer_new"):
+            code = self._write("recv-buffer", "int", SUBSCRIBER_BUFFER)
+            self._check(code, "cannot enlarge recv_buffer", OptionError)
+
     def _find_options(self) -> Mapping[str, str]:
         found = {name: mapped.native for name, mapped in ENDPOINT_OPTIONS.items()}
         for name, mapped in SOCKET_OPTIONS.items():
-            if mapped.fits(self.protocol) and self.backend.supports(f"option.{name}"):
+            native = self.backend.features[f"option.{name}"].status == "native"
+            if native and mapped.fits(self.protocol):
                 opened = name == "polyamorous" and not self.raw
                 if opened or self._read(mapped.native, mapped.type)[0] == 0:
                     found[name] = mapped.native
@@ -320,8 +345,8 @@ class NngSocket(NativeSocket):
     # What the library tells
 
     def statistics(self) -> dict[str, int]:
-        self.backend.require("statistics")
         with self.handle:
+            self.backend.require("statistics")
             room = 256
             while True:
                 out = ffi.new("anymq_nng_statistic[]", room)

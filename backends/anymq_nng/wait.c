@@ -110,8 +110,11 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
         memset(m, 0, sizeof *m);
         return ANYMQ_OK;
     }
-    if (left != NULL)
+    if (left != NULL) {
+        if (!(s->flags & NNG_IS_RAW)) /* nng before 1.2 leaves the id of the request there */
+            fn->msg_header_clear(left);
         anymq_nng_fill_message(s, m, left);
+    }
     return failure(s, result);
 }
 
@@ -125,6 +128,8 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
 
     if (s->flags & NNG_IS_STATEFUL)
         return anymq_nng_reply_recv(s, m, timeout_ms);
+    if (timeout_ms == 0 && s->filters_late)
+        timeout_ms = 1;
     pthread_mutex_lock(&s->lock);
     if (timeout_ms != 0 && atomic_load(&s->interrupted)) {
         pthread_mutex_unlock(&s->lock);

@@ -20,6 +20,11 @@ from .zap import ZapHandler
 
 __all__ = ["ZmqBackend", "open_backend"]
 
+NEWEST = (4, 3)
+
+BROUGHT = {(4, 1): "zmq_has", (4, 2): "zmq_curve_public", (4, 3): "zmq_timers_new"}
+"""A function that every libzmq has from a version on."""
+
 _SLICE_MS = 50
 """How long a wait for libzmq goes on before Python may see a signal."""
 
@@ -58,7 +63,7 @@ class ZmqBackend(Backend):
         self.library = LibraryInfo(
             path=ffi.string(lib.azmq_path(opened)).decode(errors="surrogateescape"),
             version=version,
-            version_text=".".join(map(str, version)),
+            version_text=self._describe(version),
             found_via=found_via,
         )
         self.features: Mapping[str, Support] = detect(
@@ -66,6 +71,16 @@ class ZmqBackend(Backend):
         )
 
         self.zap = ZapHandler(self)
+
+    def _describe(self, version: tuple[int, ...]) -> str:
+        """The version for people, with what contradicts it."""
+        text = ".".join(map(str, version))
+        if version[:2] > NEWEST:
+            return f"{text} (unknown to anymq)"
+        for since, symbol in BROUGHT.items():
+            if version[:2] >= since and not self._symbol(symbol):
+                return f"{text} (without {symbol}, which {'.'.join(map(str, since))} brought)"
+        return text
 
     def _has(self, capability: str) -> bool | None:
         answer = lib.azmq_has(self.lib, capability.encode())

@@ -10,7 +10,7 @@ import sys
 from cffi import FFI
 
 HERE = "backends/anymq_zmq/csrc"
-INCLUDE = "backends/include"
+INCLUDE = "src/anymq/include"
 SOURCES = ("library.c", "socket.c", "peers.c", "inproc.c", "monitor.c")
 HEADERS = (
     f"{HERE}/library.h",

@@ -43,13 +43,13 @@ def detect(library: Library) -> Mapping[str, Support]:
     _options(library, found)
     _capabilities(library, found)
     for name in known_features():
-        found.setdefault(name, absent("libzmq has nothing of the kind"))
+        found.setdefault(name, absent("no libzmq has anything of the kind"))
     return MappingProxyType({name: found[name] for name in known_features()})
 
 
 def _draft(library: Library) -> tuple[bool, str]:
     has = library.has("draft")
-    if has is not None:
+    if has is not None and library.version >= (4, 2, 2):  # before, it did not know the word
         return has, f'zmq_has("draft") = {int(has)}'
     has = library.symbol("zmq_msg_set_routing_id")
     return has, f"symbol zmq_msg_set_routing_id {'found' if has else 'missing'}"
@@ -64,31 +64,31 @@ def _protocols(library: Library, found: dict[str, Support]) -> None:
         elif protocol.value in SOCKET_TYPES:
             found[name] = native(library.version_evidence, _REASONS.get(protocol.value, ""))
         else:
-            found[name] = absent(_NOT_HERE.get(protocol.value, "libzmq has no such socket type"))
+            found[name] = absent(_NOT_HERE.get(protocol.value, "no libzmq has such a socket type"))
 
 
 def _draft_type(library: Library, name: str, draft: bool, evidence: str) -> Support:
+    since = "4.3.3" if name in ("peer", "channel") else "4.2.0"
+    needed = f"libzmq {since} built with drafts"
+    if library.version < tuple(map(int, since.split("."))):
+        return absent("this version has no such socket type", library.version_evidence, needed)
     if not draft:
-        return absent("a draft socket type that this build lacks", evidence, "a build with drafts")
-    if name in ("radio", "dish"):
-        return absent("anymq has no message groups, which it needs", evidence)
-    if name in ("peer", "channel") and library.version < (4, 3, 3):
-        return absent("this version has no such socket type", evidence, "libzmq 4.3.3 with drafts")
-    return native(evidence)
+        return absent("a draft socket type that this build lacks", evidence, needed)
+    return native(evidence, _REASONS.get(name, ""))
 
 
 _REASONS = {
     "pub": "filters at the publisher: what is sent before a subscription has arrived is not seen",
     "req": "ZMQ_REQ_RELAXED and ZMQ_REQ_CORRELATE: a new request cancels the one before",
     "router": "a message to an unknown routing id is dropped unless ZMQ_ROUTER_MANDATORY is set",
+    "server": "a message's header names the client: give back that of the one to be answered",
+    "peer": "a message's header names the peer: give back that of the one to be answered",
+    "radio": "a message's header is its group, empty where it has none",
+    "dish": "subscribe joins a group, by its whole name",
+    "dgram": "two parts, the address and the body; over udp only",
 }
 
-_NOT_HERE = {
-    "pair1": "libzmq's PAIR has one version",
-    "bus": "libzmq has no such socket type",
-    "surveyor": "libzmq has no such socket type",
-    "respondent": "libzmq has no such socket type",
-}
+_NOT_HERE = {"pair1": "no libzmq has it: its PAIR has one version"}
 
 
 def _transports(library: Library, found: dict[str, Support]) -> None:
@@ -96,28 +96,32 @@ def _transports(library: Library, found: dict[str, Support]) -> None:
         found[f"transport.{scheme}"] = _probed(library, scheme)
     ipc = _compiled_in(library, "ipc", "ipc")
     found["transport.ipc"] = ipc
-    found["transport.abstract"] = (
-        native(ipc.evidence, "ipc://@name; Linux only") if ipc else absent(ipc.reason, ipc.evidence)
-    )
-    found["transport.ws"] = _compiled_in(
-        library, "ws", "WS", "libzmq 4.3.3 built with drafts or WS"
-    )
-    wss = _compiled_in(library, "wss", "WSS", "libzmq 4.3.3 built with GnuTLS")
+    found["transport.abstract"] = native(ipc.evidence, "ipc://@name; Linux only") if ipc else ipc
+    found["transport.ws"] = _compiled_in(library, "ws", "WS", "libzmq 4.3.3 built with WS")
+    wss = _compiled_in(library, "wss", "WSS", "libzmq 4.3.3 built with WS and GnuTLS")
     found["transport.wss"] = (
         native(wss.evidence, "certificates by set_native('ZMQ_WSS_...')") if wss else wss
     )
-    for scheme in ("pgm", "norm", "tipc", "vmci"):
-        found[f"transport.{scheme}"] = _compiled_in(library, scheme, scheme)
+    for scheme, needed in _OPTIONAL.items():
+        found[f"transport.{scheme}"] = _compiled_in(library, scheme, scheme, needed)
     found["transport.epgm"] = found["transport.pgm"]
     draft, evidence = _draft(library)
     found["transport.udp"] = (
-        native(evidence, "for dgram sockets")
+        native(evidence, "for dgram, radio and dish sockets")
         if draft
-        else absent("only draft socket types use it", evidence, "a build with drafts")
+        else absent("only draft socket types use it", evidence, "libzmq 4.2.0 built with drafts")
     )
-    found["transport.tls+tcp"] = absent("libzmq has TLS in wss only; for tcp it has CURVE")
+    found["transport.tls+tcp"] = absent("no libzmq has TLS but in wss; for tcp it has CURVE")
     for scheme in ("socket", "zt"):
-        found[f"transport.{scheme}"] = absent("libzmq has no such transport")
+        found[f"transport.{scheme}"] = absent("no libzmq has such a transport")
+
+
+_OPTIONAL = {
+    "pgm": "libzmq built with OpenPGM",
+    "norm": "libzmq 4.1 built with NORM",
+    "tipc": "libzmq 4.1 built with TIPC",
+    "vmci": "libzmq 4.2.0 built with VMCI",
+}
 
 
 def _compiled_in(library: Library, scheme: str, name: str, needed: str = "") -> Support:
@@ -138,7 +142,7 @@ def _probed(library: Library, scheme: str) -> Support:
     code = library.probe(_PROBES.get(scheme, f"{scheme}://"))
     evidence = f"binding a {scheme} socket: {errno.errorcode.get(code, code) if code else 'bound'}"
     if code == errno.EPROTONOSUPPORT:
-        return absent("not compiled into this build", evidence)
+        return absent("not compiled into this build", evidence, f"libzmq built with {scheme}")
     return native(evidence)
 
 
@@ -163,16 +167,16 @@ _MAPPED = {
 }
 
 _ABSENT_OPTIONS = {
-    "send_buffer_bytes": "libzmq counts messages: send_buffer",
-    "recv_buffer_bytes": "libzmq counts messages: recv_buffer",
-    "max_hops": "libzmq has no hop limit; ZMQ_MULTICAST_HOPS is about networks",
-    "resend_interval": "libzmq does not send a request again",
-    "survey_time": "libzmq has no surveys",
-    "send_priority": "libzmq takes peers in turn",
-    "recv_priority": "libzmq takes peers in turn",
-    "polyamorous": "libzmq's PAIR has one peer",
-    "prefer_new": "a full buffer drops the newest; conflate keeps only the newest",
-    "tls": "libzmq has TLS in wss only, and anymq does not set it up",
+    "send_buffer_bytes": "no libzmq has it: it counts messages, with send_buffer",
+    "recv_buffer_bytes": "no libzmq has it: it counts messages, with recv_buffer",
+    "max_hops": "no libzmq has a hop limit; ZMQ_MULTICAST_HOPS is about networks",
+    "resend_interval": "no libzmq sends a request again",
+    "survey_time": "no libzmq has surveys",
+    "send_priority": "no libzmq has it: it takes peers in turn",
+    "recv_priority": "no libzmq has it: it takes peers in turn",
+    "polyamorous": "no libzmq has it: its PAIR has one peer",
+    "prefer_new": "no libzmq has it: full, it drops the newest; conflate keeps only the newest",
+    "tls": "no libzmq has TLS but in wss, where set_native('ZMQ_WSS_...') sets it up",
 }
 
 
@@ -194,8 +198,10 @@ def _options(library: Library, found: dict[str, Support]) -> None:
 def _capabilities(library: Library, found: dict[str, Support]) -> None:
     version = library.version_evidence
     draft, draft_evidence = _draft(library)
-    found["contexts"] = absent("libzmq has one state for each socket")
-    found["raw"] = absent("use dealer, router, xpub or xsub, which show the envelope as parts")
+    found["contexts"] = absent("no libzmq has them: each socket has one state")
+    found["raw"] = absent(
+        "no libzmq has it: use dealer, router, xpub or xsub, which show the envelope as parts"
+    )
     found["multipart"] = native(version)
     if library.version >= (4, 3, 0):
         counted = "counted from the monitor's events; over inproc from anymq's own sockets"
@@ -207,22 +213,22 @@ def _capabilities(library: Library, found: dict[str, Support]) -> None:
         "of a dialled peer from the monitor, of one that dialled from the operating system", version
     )
     found["statistics"] = emulated("connections and failures counted from the monitor", version)
-    found["flush"] = absent("libzmq does not tell what it still has to send; close lingers for it")
+    found["flush"] = absent("no libzmq tells what it still has to send; close lingers for it")
     found["bound_port"] = native(version, "ZMQ_LAST_ENDPOINT")
     found["poll_fd"] = native(version, "ZMQ_FD: one for both directions, edge-triggered")
-    found["tls"] = absent("libzmq has TLS in wss only, and anymq does not set it up")
-    has = library.has("gssapi")
-    found["gssapi"] = (
-        absent("not compiled into this build", 'zmq_has("gssapi") = 0', "libzmq with gssapi")
-        if has is False
-        else absent("anymq does not set it up; set_native reaches libzmq's own options", version)
+    found["tls"] = absent(_ABSENT_OPTIONS["tls"])
+    found["gssapi"] = absent(
+        "anymq sets it up with no libzmq; set_native reaches libzmq's own options",
+        f'zmq_has("gssapi") = {int(bool(library.has("gssapi")))}',
     )
     curve = bool(library.has("curve"))
     evidence = f'zmq_has("curve") = {int(curve)}'
+    if curve and not library.symbol("zmq_curve_keypair"):
+        curve, evidence = False, f"{evidence}, but no symbol zmq_curve_keypair"
     found["curve"] = found["option.curve"] = (
         native(evidence, "not over inproc; set it before listen and dial")
         if curve
-        else absent("not compiled into this build", evidence, "libzmq 4.1 with curve")
+        else absent("not compiled into this build", evidence, "libzmq 4.1 built with CURVE")
     )
     found["plain"] = found["option.plain"] = native(
         version, "not over inproc, and unencrypted; set it before listen and dial"
@@ -230,5 +236,7 @@ def _capabilities(library: Library, found: dict[str, Support]) -> None:
     found["draft"] = (
         native(draft_evidence)
         if draft
-        else absent("not compiled into this build", draft_evidence, "a build with drafts")
+        else absent(
+            "not compiled into this build", draft_evidence, "libzmq 4.2.0 built with drafts"
+        )
     )

@@ -38,6 +38,7 @@ from .errors import (
 )
 from .features import Support
 from .message import Message
+from .poller import Poller, PollEvents
 from .protocols import Protocol
 from .registry import BackendStatus, backends, get_backend
 from .security import CurveConfig, PlainConfig, TLSConfig
@@ -73,6 +74,8 @@ __all__ = [
     "PeerEvent",
     "PermissionDenied",
     "PlainConfig",
+    "PollEvents",
+    "Poller",
     "Protocol",
     "ResourceExhausted",
     "Socket",

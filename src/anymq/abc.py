@@ -3,7 +3,7 @@
 A backend package registers a `Provider` in the entry-point group `anymq.backends`. The provider
 opens library files; each opened file is one `Backend`, with its own table of functions, so that
 several builds live side by side. A backend opens sockets; each is a `NativeSocket`, which pairs a C
-object (described to the engine by `anymq_ops`, see `backends/include/anymq_ops.h`) with the
+object (described to the engine by `anymq_ops`, see `anymq/include/anymq_ops.h`) with the
 operations that are rare enough to be written in Python.
 
 Nothing here is called on the way of a message: that is the engine's handle alone.
@@ -12,26 +12,39 @@ Nothing here is called on the way of a message: that is the engine's handle alon
 from __future__ import annotations
 
 import abc
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._engine import Handle
 from .errors import AnymqError, UnsupportedFeature
 from .features import Support, absent
 from .protocols import Protocol
 
 if TYPE_CHECKING:
-    from ._engine import Handle
     from .url import Address
 
 __all__ = [
     "Backend",
+    "Handle",
     "LibraryInfo",
     "NativeEndpoint",
     "NativeSocket",
     "PeerEvent",
     "Provider",
+    "include_dir",
 ]
+
+
+def include_dir() -> str:
+    """The folder with the headers of the C contract, for the compiler of a backend's adapter.
+
+    `anymq_ops.h` is the contract; `anymq_dl.h` opens libraries the way all backends should. Both
+    are needed to build only, and neither links to anything.
+    """
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +190,7 @@ class Backend(abc.ABC):
     name: ClassVar[str]
     """`"nng"`; also the name of the entry point."""
     wire: ClassVar[str]
-    """What it speaks: `"sp"` or `"zmtp"`."""
+    """What it speaks: `"sp"`, `"zmtp"`, or a name of its own. Backends of one wire talk."""
 
     fork_safe: ClassVar[bool] = False
     """Whether a forked child may open sockets after its parent has."""
@@ -189,6 +202,9 @@ class Backend(abc.ABC):
     """The library's constants by their own names."""
     errors: Mapping[int, str]
     """The library's error numbers and their native names."""
+    quirks: Mapping[str, str] = MappingProxyType({})
+    """What this library, as it was loaded, does otherwise than the common behaviour, where no
+    feature tells: a name, and a sentence for people."""
 
     @property
     def protocols(self) -> tuple[Protocol, ...]:

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
+from . import _engine
+from ._beside import load_needed, missing_names
 from ._elf import missing_bytes
+from ._sound import damage
 from .abc import Backend, Provider
 from .errors import BackendUnavailable, OptionError, UnsupportedFeature
 from .features import TRANSPORTS, known_features
@@ -113,22 +116,56 @@ def _open_file(provider: Provider, path: str, found_via: str) -> Backend:
     key = (provider.name, os.path.realpath(path) if is_path else path)
     backend = _opened.get(key)
     if backend is None:
-        _check_whole(path, is_path)
-        backend = provider.open(path, found_via)
+        if is_path:
+            _check_file(path)
+        backend = _open_with_needed(provider, path, found_via, is_path)
         key_of_file = (provider.name, os.path.realpath(backend.library.path))
         backend = _opened.setdefault(key_of_file, backend)
         _opened[key] = backend
     return backend
 
 
-def _check_whole(path: str, is_path: bool) -> None:
-    """Refuse a file that was cut short; what else is wrong with it the loader says."""
+def _open_with_needed(provider: Provider, path: str, found_via: str, is_path: bool) -> Backend:
+    """Open it, after the libraries that it needs where those lie beside it and are missed."""
     try:
-        missing = missing_bytes(path) if is_path else 0
+        return _open_with(provider, path, found_via)
+    except BackendUnavailable as error:
+        if is_path and load_needed(path):
+            return _open_with(provider, path, found_via)
+        missing = missing_names(path) if is_path else []
+        if not missing:
+            raise
+        raise BackendUnavailable(
+            f"{error}; what it needs is neither beside it nor known to the loader: "
+            f"{', '.join(missing)}",
+            backend=provider.name,
+        ) from error
+
+
+def _check_file(path: str) -> None:
+    """Refuse a file that would end the process; what else is wrong with it the loader says."""
+    try:
+        missing = missing_bytes(path)
+        wrong = "" if missing else damage(path, _engine.__file__)
     except OSError as error:
         raise BackendUnavailable(f"it cannot be read: {error.strerror}") from error
     if missing:
         raise BackendUnavailable(f"the file is cut short: {missing} bytes are missing at its end")
+    if wrong:
+        raise BackendUnavailable(f"the file is damaged: {wrong}")
+
+
+def _open_with(provider: Provider, path: str, found_via: str) -> Backend:
+    """Whatever a strange library makes of the questions that it is asked, it is refused."""
+    try:
+        return provider.open(path, found_via)
+    except BackendUnavailable:
+        raise
+    except Exception as error:
+        text = (
+            f"it loads, but what it says of itself makes no sense: {type(error).__name__}: {error}"
+        )
+        raise BackendUnavailable(text, backend=provider.name) from error
 
 
 def _open(name: str, library: str | os.PathLike[str] | None = None) -> Backend:

@@ -11,11 +11,13 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from . import _lifetime
+from ._awaiting import AwaitingCalls
+from ._events import peer_event
+from ._limits import DEFAULT, TimeLimit, limit_argument
 from ._selection import Plan, plan
 from .abc import Backend, PeerEvent
 from .endpoints import Dialer, Listener
@@ -42,39 +44,14 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "Socket"]
 
 
-class _Default(Enum):
-    """The type of `DEFAULT`."""
-
-    DEFAULT = "DEFAULT"
-
-    def __repr__(self) -> str:
-        return "DEFAULT"
-
-
-DEFAULT: Final = _Default.DEFAULT
-"""As a timeout: the socket's own `send_timeout` or `recv_timeout`."""
-
-TimeLimit: TypeAlias = float | _Default | None
-"""Seconds, None for no limit, or `DEFAULT`."""
-
 ENGINE_OPTIONS: Final = frozenset({"send_timeout", "recv_timeout", "linger"})
 """Options that the engine keeps for every library."""
 
-_EVENT_KINDS: Final = (
-    "",
-    "connected",
-    "disconnected",
-    "refused",
-    "handshake_failed",
-    "accept_failed",
-    "listening",
-    "listen_failed",
-    "closed",
-    "rejected",
-)
+ANSWERED: Final = frozenset({Protocol.REQ, Protocol.SURVEYOR})
+"""Protocols on which what is received belongs to what was sent last."""
 
 
-class Socket:
+class Socket(AwaitingCalls):
     """A messaging socket of any library.
 
     Args:
@@ -167,6 +144,8 @@ class Socket:
         self._name = ""
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
+        self._here = None
+        self._loops = []
         if (
             not self._backend.fork_safe
             and _used_by.setdefault(self._backend, self._pid) != self._pid
@@ -178,6 +157,7 @@ class Socket:
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
+        self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
         self._mapping = {
             name: native
             for name, native in self._native.option_mapping.items()
@@ -251,7 +231,7 @@ class Socket:
         self._backend.require(f"transport.{address.scheme}")
         if timeout is not None:
             check_option("recv_timeout", timeout)
-        before = self._handle.peers() if wait else 0
+        before = self.peers if wait else 0
         dialer = Dialer(self, self._native.dial(address))
         if not wait:
             return dialer
@@ -303,7 +283,7 @@ class Socket:
         Raises:
             MessageTooLarge: it does not fit; `.size` tells its size, and it stays receivable.
         """
-        return self._handle.recv_into(buffer, *_limit(timeout))
+        return self._handle.recv_into(buffer, *limit_argument(timeout))
 
     def send_many(self, items: Iterable[Buffer], *, timeout: TimeLimit = DEFAULT) -> int:
         """Send many messages in one call into C; how many there were.
@@ -314,23 +294,23 @@ class Socket:
         Raises:
             Timeout, StateError, TypeError: with `.sent` set to how many had been sent.
         """
-        return self._handle.send_many(items, *_limit(timeout))
+        return self._handle.send_many(items, *limit_argument(timeout))
 
     def recv_many(self, max: int = 1024, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
         """Receive what there is, up to `max` messages, as soon as there is one."""
-        return self._handle.recv_many(max, *_limit(timeout))
+        return self._handle.recv_many(max, *limit_argument(timeout))
 
     def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
         """Send a `Message` and with it, on a raw socket, its header. It is given away."""
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
         header = message.header if self._raw else b""
-        self._handle.send_message(header, message.body, *_limit(timeout))
+        self._handle.send_message(header, message.body, *limit_argument(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
         """Receive one message as a `Message`, on a raw socket with its header."""
-        return Message._received(*self._handle.recv_message(*_limit(timeout)))
+        return Message._received(*self._handle.recv_message(*limit_argument(timeout)))
 
     def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
         """Send one message of several parts, all or none.
@@ -339,7 +319,7 @@ class Socket:
             UnsupportedFeature: the library has no multipart messages.
         """
         self._backend.require("multipart")
-        self._handle.send_parts(parts, *_limit(timeout))
+        self._handle.send_parts(parts, *limit_argument(timeout))
 
     def recv_parts(self, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
         """Receive all parts of one message.
@@ -348,7 +328,7 @@ class Socket:
             UnsupportedFeature: the library has no multipart messages.
         """
         self._backend.require("multipart")
-        return self._handle.recv_parts(*_limit(timeout))
+        return self._handle.recv_parts(*limit_argument(timeout))
 
     def request(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """REQ: send, then receive the reply to that request.
@@ -429,7 +409,12 @@ class Socket:
 
     @property
     def peers(self) -> int:
-        """How many peers are connected now."""
+        """How many peers are connected now.
+
+        Raises:
+            UnsupportedFeature: the library does not tell (`peers`).
+        """
+        self._backend.require("peers")
         return self._handle.peers()
 
     def wait_for_peers(self, n: int = 1, *, timeout: float | None = None) -> None:
@@ -438,7 +423,9 @@ class Socket:
         Raises:
             Timeout: they are not, in time.
             OptionError: `n` is negative.
+            UnsupportedFeature: the library does not tell (`peers`).
         """
+        self._backend.require("peers")
         if n < 0:
             raise OptionError(f"a number of peers is 0 or more, not {n}")
         if not self._handle.wait_peers(n, 0, timeout):
@@ -454,7 +441,11 @@ class Socket:
 
         Args:
             timeout: end when nothing has happened for so many seconds; None: never.
+
+        Raises:
+            UnsupportedFeature: the library does not tell (`peer_events`).
         """
+        self._backend.require("peer_events")
         while True:
             try:
                 event = self._handle.next_event(timeout)
@@ -462,16 +453,17 @@ class Socket:
                 return
             if event is None:
                 return
-            kind, address, peer, time_ns, native, code = event
-            yield PeerEvent(
-                _EVENT_KINDS[kind], address or None, peer or None, time_ns / 1e9, native, code
-            )
+            yield peer_event(event)
 
     def statistics(self) -> dict[str, int]:
         """Counters: `messages_sent`, `messages_received`, `peers` and what else the library counts.
 
         Names under `native.` are the library's own.
+
+        Raises:
+            UnsupportedFeature: it counts nothing (`statistics`).
         """
+        self._backend.require("statistics")
         counters = {
             "messages_sent": self._handle.sent,
             "messages_received": self._handle.received,
@@ -585,11 +577,6 @@ class Socket:
 
 _used_by: dict[Backend, int] = {}
 """The process that first opened a socket of a library."""
-
-
-def _limit(timeout: TimeLimit) -> tuple[()] | tuple[float | None]:
-    """The timeout as the engine takes it: an argument or none."""
-    return () if timeout is DEFAULT else (timeout,)
 
 
 def _topic(topic: Buffer) -> bytes:

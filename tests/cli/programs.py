@@ -6,8 +6,8 @@ import signal
 import sys
 
 from anymq.abc import Backend
+from tests.conformance.support import LIMIT
 from tests.interop.processes import Program
-from tests.support import LIMIT
 
 
 class Anymq(Program):

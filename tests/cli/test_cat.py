@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from anymq.abc import Backend
-from tests.support import LIMIT
+from tests.conformance.support import LIMIT
 
 from .programs import Anymq, Cat
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from anymq.abc import Backend
+from tests.conformance.support import BACKENDS, missing
 from tests.interop.exchanges import COUNTERPART
 from tests.interop.processes import Program, foreign_url
-from tests.support import BACKENDS, missing
 
 from .programs import Cat
 

@@ -14,7 +14,7 @@ from anymq import load_config
 from anymq.abc import Backend
 from anymq.cli import _runs, demo, transfer
 from anymq.cli._runs import Result, Run, perform
-from tests.support import LIBRARIES
+from tests.conformance.support import LIBRARIES
 
 from .programs import Anymq
 

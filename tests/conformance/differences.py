@@ -1,15 +1,21 @@
 """Where a library cannot do as the others, and anymq cannot make it: the whole list.
 
-Each entry is keyed by what a backend says of itself, never by its name, is explained in
+Each entry is keyed by what a backend says of itself (its `features`, its `quirks`), never by its
+name, is explained in
 `docs/semantics.md` under its id, and is strict: a test marked `differs("D2")` must fail where the
-difference applies, so that an entry goes when its reason does.
+difference applies, so that an entry goes when its reason does. Only where a library would crash,
+hang, or differ just now and then is the test not run at all (`run=False`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+import anymq
 from anymq.abc import Backend
 
 
@@ -20,10 +26,43 @@ class Difference:
     Attributes:
         reason: one sentence for people.
         applies: whether it concerns this backend.
+        only: the cases concerned, by axis of the suite ("transport", "pattern", "protocol").
+        run: False where the test must not be run, since it could end or stop the whole process, or
+            where its outcome is a matter of chance.
     """
 
     reason: str
     applies: Callable[[Backend], bool]
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    run: bool = True
+
+    def concerns(self, params: Mapping[str, Any]) -> bool:
+        """Whether it concerns a test with these parameters, `backend` among them."""
+        return self.applies(params["backend"]) and all(
+            str(params[axis]) in cases for axis, cases in self.only.items()
+        )
+
+
+def _zmtp_before(*version: int) -> Callable[[Backend], bool]:
+    return lambda backend: backend.wire == "zmtp" and backend.library.version < version
+
+
+def _publishes_nothing_over_ws(backend: Backend) -> bool:
+    return backend.wire == "zmtp" and backend.library.version == (4, 3, 3)
+
+
+def _hands_down_descriptors(backend: Backend) -> bool:
+    """Whether programs that this one executes inherit sockets that the library made for itself."""
+    if backend.wire != "zmtp":
+        return False
+    with anymq.Socket("pair", backend=backend) as socket:
+        fd = socket.get_native("ZMQ_FD")
+        return stat.S_ISSOCK(os.fstat(fd).st_mode) and os.get_inheritable(fd)
+
+
+def _polyamorous_before(backend: Backend, *version: int) -> bool:
+    """Libraries with a polyamorous PAIR1, up to the version that mended something."""
+    return backend.supports("option.polyamorous") and backend.library.version < version
 
 
 DIFFERENCES: dict[str, Difference] = {
@@ -34,10 +73,62 @@ DIFFERENCES: dict[str, Difference] = {
     "D3": Difference(
         "a ws listener that closes a connection for good reason, as for a message above the limit, "
         "is not dialled again",
-        lambda backend: backend.wire == "sp" and backend.features["bound_port"].status != "native",
+        lambda backend: "ws-close-is-final" in backend.quirks,
     ),
     "D4": Difference(
         "a REP must answer each request before it takes the next one",
         lambda backend: backend.wire == "zmtp",
+    ),
+    "D10": Difference(
+        "a ws dialler whose first attempt fails may never try again",
+        lambda backend: "ws-dials-by-chance" in backend.quirks,
+        only={"transport": frozenset({"ws"})},
+        run=False,
+    ),
+    "D11": Difference(
+        "an inproc listener that is closed before those who dialled it leaves memory behind",
+        lambda backend: "inproc-leaks" in backend.quirks,
+        only={"transport": frozenset({"inproc"})},
+    ),
+    "D30": Difference(
+        "a message that is too large for the system's buffers is cut short by a close right behind",
+        _zmtp_before(4, 1, 6),
+        only={"transport": frozenset({"tcp", "ipc"})},
+    ),
+    "D31": Difference(
+        "programs that are executed inherit sockets by which the library wakes its own threads",
+        _hands_down_descriptors,
+    ),
+    "D20": Difference(
+        "an empty message is lost over ws, unless the protocol puts a header before it",
+        lambda backend: _polyamorous_before(backend, 1, 2),
+        {
+            "transport": frozenset({"ws"}),
+            "pattern": frozenset({"pair-pair", "push-pull", "pub-sub", "bus-bus"}),
+        },
+    ),
+    "D32": Difference(
+        "a second request, sent before the first was answered, loses the way to the replier",
+        _zmtp_before(4, 2),
+    ),
+    "D33": Difference(
+        "handshakes are not told of: a peer of another protocol counts for a moment",
+        _zmtp_before(4, 3),
+        run=False,
+    ),
+    "D34": Difference(
+        "a publisher over ws never learns of its subscribers' topics",
+        _publishes_nothing_over_ws,
+        only={"transport": frozenset({"ws"})},
+    ),
+    "D36": Difference(
+        "a publisher over ws never learns of its subscribers' topics (D34), pattern by pattern",
+        _publishes_nothing_over_ws,
+        only={"transport": frozenset({"ws"}), "pattern": frozenset({"pub-sub"})},
+    ),
+    "D35": Difference(
+        "opening and closing hundreds of sockets at a time may crash the process",
+        _zmtp_before(4, 1, 6),
+        run=False,
     ),
 }

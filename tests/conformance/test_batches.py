@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets
+
+from .support import LIMIT, Sockets
 
 pytestmark = pytest.mark.requires("protocol.push", "protocol.pull")
 

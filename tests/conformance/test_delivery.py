@@ -8,7 +8,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, fill
+
+from .support import LIMIT, Sockets, fill
 
 COUNT, SIZE = 1000, 10_000
 LARGE = 16 * 1024 * 1024
@@ -51,6 +52,7 @@ def test_many_messages(sockets: Sockets, transport: str, protocol_name: str) -> 
 
 @pytest.mark.transports("tcp", "ipc", "inproc")
 @pytest.mark.requires("protocol.push", "protocol.pull")
+@pytest.mark.differs("D30")
 def test_one_large_message(sockets: Sockets, transport: str) -> None:
     push, pull = sockets.pair("push", "pull", transport, a={"linger": 20.0})
     reader = Reader(pull, 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, no_more, subscriptions_settled
+
+from .support import LIMIT, Sockets, no_more, subscriptions_settled
 
 multipart = pytest.mark.requires("multipart")
 
@@ -217,7 +218,7 @@ def test_raw_where_there_is_none(sockets: Sockets) -> None:
         assert sockets.backend.features["raw"].evidence
         return
     with pytest.raises(anymq.UnsupportedFeature, match="raw") as caught:
-        sockets.open("req", raw=True)
+        sockets.open(sockets.backend.protocols[0], raw=True)
     assert caught.value.feature == "raw"
 
 

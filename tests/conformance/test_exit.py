@@ -10,7 +10,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, finish_program, run_program, start_program
+
+from .support import LIMIT, Sockets, finish_program, run_program, start_program
 
 ENDS = {
     "end of the program": "",
@@ -40,6 +41,7 @@ def test_what_was_sent_arrives(sockets: Sockets, end: str) -> None:
 
 
 @pytest.mark.parametrize("linger", ["0.2", "30.0"])
+@pytest.mark.requires("protocol.pair", "protocol.push")
 def test_unclosed_sockets_do_not_hold_up_the_end(sockets: Sockets, linger: str) -> None:
     """Sockets of many kinds, connected and not, nothing left to send."""
     process = start_program(
@@ -49,6 +51,8 @@ def test_unclosed_sockets_do_not_hold_up_the_end(sockets: Sockets, linger: str) 
         warnings.simplefilter("ignore")
         kept = []
         for protocol in ("pair", "push", "pull", "pub", "sub", "req", "rep"):
+            if not backend.supports(f"protocol.{protocol}"):
+                continue
             kept.append(open_socket(protocol, linger=float(sys.argv[3])))
             kept.append(kept[-1].listen("tcp://127.0.0.1:0"))
         peer = open_socket("pair", dial=kept[1].url, linger=float(sys.argv[3]))
@@ -149,6 +153,7 @@ def test_a_daemon_thread_may_still_wait(sockets: Sockets, wait: str) -> None:
     )
 
 
+@pytest.mark.requires("protocol.pair")
 def test_an_unhandled_error_ends_the_program(sockets: Sockets) -> None:
     process = start_program(
         sockets.backend,
@@ -163,6 +168,7 @@ def test_an_unhandled_error_ends_the_program(sockets: Sockets) -> None:
     assert "Fatal" not in error
 
 
+@pytest.mark.requires("protocol.pair")
 def test_an_unclosed_socket_is_told_at_the_end(sockets: Sockets) -> None:
     """Not with tracebacks, though: the worst is a ResourceWarning."""
     process = start_program(

@@ -10,7 +10,8 @@ import pytest
 
 import anymq
 from anymq.abc import Backend
-from tests.support import BACKENDS, LIMIT, mapped, run_program
+
+from .support import LIMIT, mapped, run_program
 
 
 def test_several_builds_at_once(backend: Backend, tmp_path: Path) -> None:
@@ -69,7 +70,10 @@ def test_an_empty_file(backend: Backend, tmp_path: Path) -> None:
 def test_a_truncated_library(backend: Backend, tmp_path: Path, size: int) -> None:
     """Refused before it is mapped, for that would end the process."""
     path = tmp_path / "half.so"
-    path.write_bytes(Path(backend.library.path).read_bytes()[:size])
+    whole = Path(backend.library.path).read_bytes()
+    if size >= len(whole):
+        pytest.skip(f"the library has {len(whole)} bytes")
+    path.write_bytes(whole[:size])
     refused(backend.name, str(path))
 
 
@@ -85,9 +89,13 @@ def test_another_library_altogether(backend: Backend) -> None:
 
 
 def test_the_library_of_another_backend(backend: Backend) -> None:
-    for other in BACKENDS.values():
-        if other.name != backend.name:
-            error = refused(backend.name, other.library.path)
+    found = [status.backend for status in anymq.backends().values() if status.backend is not None]
+    others = [other for other in found if other.name != backend.name]
+    if not others:
+        pytest.skip("there is no library of another backend here")
+    for other in others:
+        error = refused(backend.name, other.library.path)
+        if {backend.wire, other.wire} <= {"sp", "zmtp"}:  # these know one another
             assert other.name in str(error).replace(other.library.path, ""), "what it looks like"
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, fill
+
+from .support import LIMIT, Sockets, fill
 
 CALLS: dict[str, Callable[[anymq.Socket], object]] = {
     "send": lambda s: s.send(b"x"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, drain, eventually, no_more
+
+from .support import LIMIT, Sockets, drain, eventually, no_more
 
 pytestmark = pytest.mark.requires("protocol.push", "protocol.pull")
 WIRE = pytest.mark.transports("tcp", "ipc", "ws")

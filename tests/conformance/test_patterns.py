@@ -8,11 +8,13 @@ import threading
 import pytest
 
 import anymq
-from tests.support import LIMIT, Pattern, Sockets, drain, eventually, no_more, subscriptions_settled
 
-BODIES = [b"one", b"", b"\0\xff" * 50, bytes(range(256)) * 40]
+from .support import LIMIT, Pattern, Sockets, drain, eventually, no_more, subscriptions_settled
+
+BODIES = [b"one", b"\0\xff" * 50, bytes(range(256)) * 40]
 
 
+@pytest.mark.differs("D36")
 def test_delivers(sockets: Sockets, pattern: Pattern, transport: str) -> None:
     """One message, over every pattern and every transport; and back where the pattern answers."""
     sender, receiver = sockets.pair(pattern.sender, pattern.receiver, transport)
@@ -97,6 +99,7 @@ def test_pull_gathers_from_many(sockets: Sockets, transport: str) -> None:
 
 
 @pytest.mark.requires("protocol.pub", "protocol.sub")
+@pytest.mark.differs("D34")
 def test_every_subscriber_gets_what_is_published(sockets: Sockets, transport: str) -> None:
     pub = sockets.open("pub")
     url = pub.listen(sockets.url(transport)).url
@@ -170,13 +173,14 @@ def test_polyamorous_pair1_hears_several_peers(sockets: Sockets) -> None:
 
 def test_several_listeners_and_dialers(sockets: Sockets) -> None:
     """One socket listens at several addresses, over several transports."""
-    urls = [sockets.url("ipc"), sockets.url("inproc")]
+    others = [t for t in ("ipc", "inproc") if sockets.backend.supports(f"transport.{t}")]
+    urls = [sockets.url(transport) for transport in others]
     pull = sockets.open("pull", listen=urls)
     urls += [pull.listen(sockets.url("tcp")).url for _ in range(2)]
     pushes = [sockets.open("push", dial=url) for url in urls]
     sockets.connected(*pushes)
     for i, push in enumerate(pushes):
         push.send(b"%d" % i)
-    assert sorted(pull.recv() for _ in urls) == [b"0", b"1", b"2", b"3"]
+    assert sorted(pull.recv() for _ in urls) == [b"%d" % i for i in range(len(urls))]
     many = sockets.open("push", dial=urls)
-    sockets.connected(many, n=4)
+    sockets.connected(many, n=len(urls))

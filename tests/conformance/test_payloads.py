@@ -10,7 +10,8 @@ import threading
 import pytest
 
 import anymq
-from tests.support import LIMIT, Pattern, Sockets
+
+from .support import LIMIT, Pattern, Sockets
 
 MIB = 1024 * 1024
 
@@ -80,7 +81,7 @@ def test_anything_else_is_a_type_error(sockets: Sockets, bad: object) -> None:
     assert other.recv() == b"fine"
 
 
-@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 4095, 4096, 65536, MIB - 1, MIB, MIB + 1])
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 4095, 4096, 65536, MIB - 1, MIB, MIB + 1])
 def test_sizes(sockets: Sockets, size: int, transport: str) -> None:
     one, other = sockets.pair("pair", "pair", transport)
     body = bytes(i * 31 % 251 for i in range(min(size, 1000)))
@@ -89,10 +90,11 @@ def test_sizes(sockets: Sockets, size: int, transport: str) -> None:
     assert other.recv() == body
 
 
-def test_empty_messages_are_messages(sockets: Sockets, pattern: Pattern) -> None:
-    sender, receiver = sockets.pair(pattern.sender, pattern.receiver)
+@pytest.mark.differs("D20")
+def test_empty_messages_are_messages(sockets: Sockets, pattern: Pattern, transport: str) -> None:
+    sender, receiver = sockets.pair(pattern.sender, pattern.receiver, transport)
     sender.send(b"")
-    assert receiver.recv() == b""
+    assert receiver.recv(timeout=2.0) == b""
 
 
 @pytest.mark.slow

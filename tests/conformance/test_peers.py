@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, eventually, fill
+
+from .support import LIMIT, Sockets, eventually, fill
 
 
 def test_peers_are_counted(sockets: Sockets, transport: str) -> None:

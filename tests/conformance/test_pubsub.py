@@ -7,7 +7,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import Sockets, drain, no_more, subscriptions_settled
+
+from .support import Sockets, drain, no_more, subscriptions_settled
 
 pytestmark = pytest.mark.requires("protocol.pub", "protocol.sub")
 

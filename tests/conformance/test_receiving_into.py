@@ -7,7 +7,8 @@ import array
 import pytest
 
 import anymq
-from tests.support import Sockets
+
+from .support import Sockets
 
 
 def test_exact_and_larger(sockets: Sockets) -> None:

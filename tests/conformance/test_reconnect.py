@@ -8,7 +8,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, eventually
+
+from .support import LIMIT, Sockets, eventually
 
 FAST = {"reconnect_min": 0.02}
 
@@ -29,6 +30,7 @@ def listening(sockets: Sockets, protocol: str, url: str) -> anymq.Socket:
 
 
 @pytest.mark.transports("tcp", "ipc", "ws", "abstract")
+@pytest.mark.differs("D10")
 def test_dial_before_listen(sockets: Sockets, transport: str) -> None:
     url = sockets.unused(transport)
     push = sockets.open("push", **FAST)
@@ -100,6 +102,7 @@ def test_subscriptions_reach_a_publisher_that_restarted(sockets: Sockets) -> Non
 
 
 @pytest.mark.transports("tcp", "ipc", "ws")
+@pytest.mark.differs("D10")
 def test_dial_and_wait_times_out(sockets: Sockets, transport: str) -> None:
     """The time-out ends the wait; what it leaves is a socket that works."""
     url = sockets.unused(transport)
@@ -139,6 +142,22 @@ def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets, transport:
         push.dial(sockets.unused(transport), wait=True, timeout=0.2)
 
 
+@pytest.mark.requires("protocol.push", "protocol.pull")
+@pytest.mark.differs("D33")
+def test_a_peer_that_cannot_be_one(sockets: Sockets) -> None:
+    """Two that only send are no peers, and the right one is still welcome."""
+    push = sockets.open("push")
+    url = push.listen(sockets.url()).url
+    wrong = sockets.open("push", dial=url, **FAST)
+    with pytest.raises(anymq.Timeout):
+        wrong.send(b"x", timeout=0.3)
+    pull = sockets.open("pull", dial=url)
+    push.send(b"hello")
+    assert pull.recv() == b"hello"
+
+
+@pytest.mark.requires("protocol.push", "protocol.req", "protocol.rep")
+@pytest.mark.differs("D33")
 def test_a_peer_that_speaks_another_protocol(sockets: Sockets) -> None:
     """It is no peer: nothing is sent to it, and the right one is still welcome."""
     rep = sockets.open("rep")

@@ -14,7 +14,8 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.features import known_features
-from tests.support import BACKENDS, Sockets
+
+from .support import BACKENDS, Sockets
 
 ABSENT = [
     pytest.param(backend, feature, id=f"{ident}-{feature}")

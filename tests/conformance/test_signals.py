@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import Sockets, run_program
+from .support import Sockets, run_program
 
 WAITS = {
     "recv": "pair.recv(timeout=None)",

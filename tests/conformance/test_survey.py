@@ -8,7 +8,8 @@ import time
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets
+
+from .support import LIMIT, Sockets
 
 pytestmark = pytest.mark.requires("protocol.surveyor", "protocol.respondent")
 

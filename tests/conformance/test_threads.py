@@ -8,7 +8,8 @@ import threading
 import pytest
 
 import anymq
-from tests.support import LIMIT, Pattern, Sockets
+
+from .support import LIMIT, Pattern, Sockets
 
 EACH = 500
 """Messages that each sending thread sends."""

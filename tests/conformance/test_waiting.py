@@ -11,7 +11,8 @@ from collections.abc import Callable
 import pytest
 
 import anymq
-from tests.support import LIMIT, Pattern, Sockets, fill
+
+from .support import LIMIT, Pattern, Sockets, fill
 
 WAITING = pytest.mark.patterns(
     "push-pull", "pair-pair", "dealer-dealer", "pair1-pair1", "scatter-gather", "channel-channel"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from anymq.abc import Backend
-from tests.support import BACKENDS, Sockets, missing
+from tests.conformance.support import BACKENDS, Sockets, missing
 
 from .exchanges import COUNTERPART, ZMTP_COUNTERPART
 

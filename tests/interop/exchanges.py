@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 import anymq
-from tests.support import LIMIT, Timeout
+from tests.conformance.support import LIMIT, Timeout
 
 from .processes import Peer
 

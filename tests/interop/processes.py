@@ -19,7 +19,7 @@ from typing import Self
 
 import pytest
 
-from tests.support import LIMIT
+from tests.conformance.support import LIMIT
 
 FOREIGN = Path(__file__).parent / "foreign"
 

@@ -13,7 +13,7 @@ import pytest
 
 import anymq
 from anymq.abc import Backend
-from tests.support import BACKENDS, LIMIT, PATTERNS, Pattern, Sockets, missing, no_more
+from tests.conformance.support import BACKENDS, LIMIT, PATTERNS, Pattern, Sockets, missing, no_more
 
 from .conftest import CROSSING
 from .processes import as_foreign

@@ -13,7 +13,7 @@ import pytest
 
 import anymq
 from anymq.abc import Backend
-from tests.support import LIMIT, Sockets, Timeout
+from tests.conformance.support import LIMIT, Sockets, Timeout
 
 from .exchanges import COUNTERPART
 from .processes import Program, as_foreign, foreign_url

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import anymq
-from tests.support import LIBRARIES, Sockets, UnderTest, mapped
+from tests.conformance.support import LIBRARIES, Sockets, UnderTest, mapped
 
 NAMES = ("nanomsg", "nng", "zmq")
 ORDERS = list(itertools.permutations(NAMES))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from anymq.abc import Backend
-from tests.support import Sockets
+from tests.conformance.support import Sockets
 
 from .exchanges import COUNTERPART, exchange
 from .processes import Peer, as_foreign, foreign_url

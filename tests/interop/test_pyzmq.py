@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anymq.abc import Backend
-from tests.support import LIMIT, Sockets, Timeout, WouldBlock
+from tests.conformance.support import LIMIT, Sockets, Timeout, WouldBlock
 
 from .exchanges import ZMTP_COUNTERPART, exchange
 from .processes import Peer, foreign_url

@@ -17,6 +17,10 @@ from wheel import check_wheel, source_files
 
 import anymq
 
+SUITE = "anymq_conformance"
+HEADERS = {"anymq/include/anymq_ops.h", "anymq/include/anymq_dl.h"}
+"""What the adapter of a backend that somebody else writes is compiled with."""
+
 
 def test_wheel_is_for_every_python(wheel: Path) -> None:
     """One wheel for the stable ABI, whose modules are linked to none of the three libraries."""
@@ -28,13 +32,14 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         names = archive.namelist()
     roots = {name.split("/")[0] for name in names}
     packages = {"anymq", "anymq_nng", "anymq_nanomsg", "anymq_zmq"}
-    assert {root for root in roots if not root.endswith(".dist-info")} == packages
+    assert {root for root in roots if not root.endswith(".dist-info")} == packages | {SUITE}
     for package in packages:
         assert f"{package}/py.typed" in names
         assert f"{package}/__init__.py" in names
     compiled = [name for name in names if name.endswith(".abi3.so")]
     assert {name.split("/")[0] for name in compiled} == packages
-    assert not [name for name in names if name.endswith((".c", ".h", ".o"))]
+    assert not [name for name in names if name.endswith((".c", ".o"))]
+    assert {name for name in names if name.endswith(".h")} == HEADERS
     assert [name for name in names if name.endswith("licenses/LICENSE")]
 
 

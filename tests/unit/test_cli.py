@@ -81,6 +81,10 @@ def two(world: World) -> None:
         ("cat", "pull", "--dial", "tcp://a:1", "--count", "0"),
         ("cat", "pull", "--dial", "tcp://a:1", "--recv-timeout", "-1"),
         ("cat", "push", "--dial", "tcp://a:1", "--data", "x", "--file", "y"),
+        ("matrix", "--library", "one"),
+        ("matrix", "--library", "nonsense=/x.so"),
+        ("matrix", "--check", "--library", "nng=/x.so"),
+        ("matrix", "--build", "nng-1=/x.so"),
         ("features", "nonsense"),
         ("features", "--library", "/x.so"),
         ("features", "--require", "nonsense"),
@@ -290,66 +294,6 @@ def test_without_any_library(run: Command, world: World) -> None:
         assert run(*command) == 1, command
         assert run.err.startswith("anymq: "), command
         assert run.err.count("\n") == 1, command
-
-
-# matrix
-
-
-def test_matrix_is_the_same_each_time_and_names_no_path(run: Command, world: World) -> None:
-    world.add("two", has={"contexts"})
-    world.add("one")
-    assert run("matrix") == 0
-    first = run.out
-    assert run("matrix") == 0
-    assert run.out == first
-    assert '<!-- made from: {"one": "1.2.3", "two": "1.2.3"} -->' in first
-    assert "| push | native | native |" in first
-    assert "| pull | – | – |" in first
-    assert ", pull, " in first
-    assert "not here (needs 2.0)" in first
-    assert "libone" not in first
-    assert str(world.folder) not in first
-
-
-def test_matrix_check(run: Command, world: World) -> None:
-    world.add("one")
-    file = world.folder / "compat_matrix.md"
-    assert run("matrix", "--check") == 1
-    assert "there is no such file" in run.err
-    assert run("matrix", "--output", str(file)) == 0
-    assert run("matrix", "--check") == 0
-    assert "current, for one 1.2.3" in run.out
-    made = file.read_text()
-    file.write_text(made.replace("| push | native |", "| push | – |"))
-    assert run("matrix", "--check") == 1
-    assert "-| push | – |" in run.out
-    assert "+| push | native |" in run.out
-    assert "`anymq matrix --output compat_matrix.md` makes it anew" in run.err
-    file.write_text("# something else")
-    assert run("matrix", "--check", "--output", str(file)) == 1
-    assert "does not say which libraries" in run.err
-
-
-def test_matrix_check_does_not_judge_other_versions(run: Command, world: World) -> None:
-    world.add("one")
-    file = world.folder / "compat_matrix.md"
-    assert run("matrix", "--output", str(file)) == 0
-    world.add("two")
-    test_registry.registry._providers.cache_clear()
-    assert run("matrix", "--check") == 0, "a library more does not matter"
-    made = file.read_text()
-    file.write_text(made.replace('"one": "1.2.3"', '"one": "9.9"'))
-    assert run("matrix", "--check") == 3
-    assert "it was made from one 9.9 (here: 1.2.3)" in run.err
-    file.write_text(made.replace('"one": "1.2.3"', '"three": "1.2.3"'))
-    assert run("matrix", "--check") == 3
-    assert "three 1.2.3 (here: none)" in run.err
-
-
-def test_matrix_json(run: Command, world: World) -> None:
-    world.add("one")
-    assert run("matrix", "--json") == 0
-    assert json.loads(run.out)["one"]["features"]["raw"]["needed"] == "2.0"
 
 
 # config check

@@ -6,7 +6,7 @@ import pytest
 
 from anymq.errors import AddressInvalid
 from anymq.url import Address, parse
-from tests.urls import BAD_URLS
+from tests.conformance.urls import BAD_URLS
 
 GOOD = [
     ("tcp://127.0.0.1:5555", Address("tcp", "127.0.0.1", 5555)),

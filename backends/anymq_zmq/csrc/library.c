@@ -100,16 +100,38 @@ static const char *looks_like(void *dl)
 
 static int resolve(azmq_lib *lib, char *error, size_t error_size)
 {
+    char missing[512] = "";
+    size_t size = 0;
     for (size_t i = 0; i < sizeof SYMBOLS / sizeof SYMBOLS[0]; i++) {
         void *address = anymq_dl_symbol(lib->dl, SYMBOLS[i].name);
-        if (address == NULL && SYMBOLS[i].needed) {
-            snprintf(error, error_size, "it is not libzmq 4.0 or later: it has no %s; %s",
-                     SYMBOLS[i].name, looks_like(lib->dl));
-            return -1;
-        }
+        if (address == NULL && SYMBOLS[i].needed && size < sizeof missing)
+            size += (size_t)snprintf(missing + size, sizeof missing - size, "%s%s",
+                                     size > 0 ? ", " : "", SYMBOLS[i].name);
         memcpy((char *)&lib->api + SYMBOLS[i].offset, &address, sizeof address);
     }
-    return 0;
+    if (lib->api.version == NULL)
+        snprintf(error, error_size, "it is not libzmq 4.0 or later: it has no zmq_version; %s",
+                 looks_like(lib->dl));
+    else if (size > 0)
+        snprintf(error, error_size, "an incomplete libzmq, or one before 4.0: it lacks %s", missing);
+    return size > 0 ? -1 : 0;
+}
+
+/* What it says its version is; later versions than are known look like the latest of 99. */
+static int read_version(azmq_lib *lib, char *error, size_t error_size)
+{
+    int number = 0;
+    lib->api.version(&lib->version[0], &lib->version[1], &lib->version[2]);
+    for (int i = 0; i < 3; i++) {
+        int part = lib->version[i] < 0 ? 0 : lib->version[i] > 99 ? 99 : lib->version[i];
+        number = number * 100 + part;
+    }
+    lib->number_version = number;
+    if (number >= 40000)
+        return 0;
+    snprintf(error, error_size, "it says that it is libzmq %d.%d.%d: 4.0 or later is needed",
+             lib->version[0], lib->version[1], lib->version[2]);
+    return -1;
 }
 
 static azmq_lib *find_library(void *dl)
@@ -138,7 +160,7 @@ azmq_lib *azmq_open(const char *path, char *error, size_t error_size)
         goto out;
     }
     lib->dl = dl;
-    if (resolve(lib, error, error_size) != 0) {
+    if (resolve(lib, error, error_size) != 0 || read_version(lib, error, error_size) != 0) {
         free(lib);
         lib = NULL;
         dlclose(dl);
@@ -147,8 +169,6 @@ azmq_lib *azmq_open(const char *path, char *error, size_t error_size)
     void *symbol;
     memcpy(&symbol, &lib->api.version, sizeof symbol);
     anymq_dl_path(symbol, lib->path, sizeof lib->path);
-    lib->api.version(&lib->version[0], &lib->version[1], &lib->version[2]);
-    lib->number_version = lib->version[0] * 10000 + lib->version[1] * 100 + lib->version[2];
     lib->watcher_wake = -1;
     pthread_mutex_init(&lib->lock, NULL);
     azmq_fill_ops(&lib->ops);

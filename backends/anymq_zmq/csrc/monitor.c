@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "socket.h"
@@ -20,6 +22,7 @@
 enum {
     CONNECTED = 0x0001,
     RETRIED = 0x0004,
+    LISTENING = 0x0008,
     ACCEPTED = 0x0020,
     ACCEPT_FAILED = 0x0040,
     CLOSED = 0x0080,
@@ -48,17 +51,36 @@ static int port_of(const char *address)
     return atoi(colon + 1);
 }
 
+/* The port at this end of a connection, or 0: it has none, or is gone already. */
+static int port_here(int fd)
+{
+    struct sockaddr_storage here;
+    socklen_t size = sizeof here;
+    if (getsockname(fd, (struct sockaddr *)&here, &size) != 0)
+        return 0;
+    if (here.ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)&here)->sin_port);
+    if (here.ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)&here)->sin6_port);
+    return 0;
+}
+
 /* Which endpoint the monitor means by `address`. It shows names resolved and a wildcard as the
- * local address of the one connection, so where the text differs the port decides. */
-static azmq_endpoint *meant(azmq_sock *s, int listening, const char *address)
+ * local address of the one connection, so where the text differs the port decides. Before 4.3 it
+ * shows port 0 where that was asked for: then `fd`, a connection that was accepted, tells. */
+static azmq_endpoint *meant(azmq_sock *s, int listening, const char *address, int fd)
 {
     azmq_endpoint *same_port = NULL, *beginning = NULL;
     int port = port_of(address);
+    if (port == 0 && fd >= 0)
+        port = port_here(fd);
     for (size_t i = 0; i < s->endpoint_count; i++) {
         azmq_endpoint *e = &s->endpoints[i];
         if (e->listening != listening || e->inproc)
             continue;
-        if (strcmp(e->actual, address) == 0 || strcmp(e->given, address) == 0)
+        if (strcmp(e->actual, address) == 0)
+            return e;
+        if (strcmp(e->given, address) == 0 && (port == 0 || port_of(e->actual) == port))
             return e;
         if (e->actual[0] == '\0')
             beginning = e;
@@ -99,7 +121,7 @@ static void peer_of(int fd, const char *local, char *peer, size_t size)
 static void appeared(azmq_sock *s, int event, int fd, const char *address)
 {
     int accepted = event == ACCEPTED;
-    azmq_endpoint *e = meant(s, accepted, address);
+    azmq_endpoint *e = meant(s, accepted, address, accepted ? fd : -1);
     if (e == NULL)
         return; /* the last word of an endpoint that was closed */
     e->quiet = 0;
@@ -110,7 +132,8 @@ static void appeared(azmq_sock *s, int event, int fd, const char *address)
     c->accepted = accepted;
     snprintf(c->local, sizeof c->local, "%s", address);
     if (accepted)
-        peer_of(fd, address, c->peer, sizeof c->peer);
+        peer_of(fd, port_of(address) == 0 && e->actual[0] ? e->actual : address, c->peer,
+                sizeof c->peer);
     else
         snprintf(c->peer, sizeof c->peer, "%s", e->given);
     if (!shakes_hands(s))
@@ -152,14 +175,41 @@ static void disappeared(azmq_sock *s, int fd, const char *address)
     }
 }
 
+/* libzmq is bound: the listener's descriptor is its name from here on, which CLOSED tells too. */
+static void listening(azmq_sock *s, int fd)
+{
+    azmq_endpoint *e = NULL;
+    for (size_t i = 0; i < s->endpoint_count && e == NULL; i++)
+        if (s->endpoints[i].listening && s->endpoints[i].fd < 0)
+            e = &s->endpoints[i];
+    struct stat it;
+    if (e == NULL || fstat(fd, &it) != 0)
+        return;
+    e->fd = fd;
+    e->inode = it.st_ino;
+    if (strncmp(e->given, "ipc://", 6) == 0 && e->given[6] != '@' && lstat(e->given + 6, &it) == 0)
+        e->file = it.st_ino;
+}
+
+static int stopped_listening(azmq_sock *s, int fd, const char *address)
+{
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        azmq_endpoint *e = &s->endpoints[i];
+        /* some versions close it before they ask for its number */
+        if (e->listening && !e->closed
+            && (fd >= 0 ? e->fd == fd : strcmp(e->actual, address) == 0)) {
+            e->closed = 1;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void refused(azmq_sock *s, int event, int value, const char *address)
 {
-    for (size_t i = 0; i < s->endpoint_count && event == CLOSED; i++)
-        if (s->endpoints[i].listening && strcmp(s->endpoints[i].actual, address) == 0) {
-            s->endpoints[i].closed = 1;
-            return;
-        }
-    azmq_endpoint *e = meant(s, 0, address);
+    if (event == CLOSED && stopped_listening(s, value, address))
+        return;
+    azmq_endpoint *e = meant(s, 0, address, -1);
     if (e == NULL)
         return;
     if (event == RETRIED && e->quiet) {
@@ -194,6 +244,9 @@ static void understand(azmq_sock *s, int event, int value, const char *address)
             azmq_push_event(s, ANYMQ_EV_HANDSHAKE_FAILED, event, value, 0, address);
         }
         s->failing = 1;
+        break;
+    case LISTENING:
+        listening(s, value);
         break;
     case DISCONNECTED:
         disappeared(s, value, address);
@@ -347,7 +400,8 @@ int azmq_monitor_start(azmq_sock *s)
         return error;
     char url[64];
     snprintf(url, sizeof url, "inproc://anymq.monitor.%u", ++lib->next_monitor);
-    int mask = CONNECTED | RETRIED | ACCEPTED | ACCEPT_FAILED | CLOSED | DISCONNECTED;
+    int mask =
+        CONNECTED | RETRIED | LISTENING | ACCEPTED | ACCEPT_FAILED | CLOSED | DISCONNECTED;
     if (shakes_hands(s))
         mask |= HANDSHAKE_SUCCEEDED | HANDSHAKE_FAILED;
     int none = 0;

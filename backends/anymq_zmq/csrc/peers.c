@@ -54,6 +54,7 @@ azmq_endpoint *azmq_add_endpoint(azmq_sock *s, int listening, const char *given)
     memset(e, 0, sizeof *e);
     e->number = ++s->next_number;
     e->listening = listening;
+    e->fd = -1;
     e->inproc = strncmp(given, "inproc://", 9) == 0;
     e->told = listening
               && (strncmp(given, "tcp:", 4) == 0 || strncmp(given, "ipc:", 4) == 0

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "socket.h"
@@ -133,8 +134,7 @@ static int op_drained(void *sock)
     return ((const azmq_sock *)sock)->sent ? ANYMQ_UNKNOWN : 1;
 }
 
-/* Wait until addresses that were unbound are free: libzmq gives them up on a thread of its own, and
- * whoever listens there next would now and then find them in use. */
+/* Wait until an address that was unbound is free, as libzmq's monitor tells. */
 static void wait_until_free(azmq_sock *s, uint32_t number)
 {
     int open = 1;
@@ -147,12 +147,34 @@ static void wait_until_free(azmq_sock *s, uint32_t number)
     }
 }
 
-static void stop_listening(azmq_sock *s)
+/* Whether libzmq has closed the listener that it had here. The descriptor's number may be another
+ * file's by now; the file behind it tells. The name of a local socket is removed after that. */
+static int gone(const azmq_endpoint *e)
+{
+    struct stat now;
+    if (fstat(e->fd, &now) == 0 && now.st_ino == e->inode)
+        return 0;
+    return e->file == 0 || lstat(e->given + strlen("ipc://"), &now) != 0 || now.st_ino != e->file;
+}
+
+/* libzmq closes its listeners on threads of its own, soon after the socket, and whoever listens
+ * there next would now and then find the address in use. Unbinding before would be simpler, but
+ * libzmq then drops what it still has to send to those that dialled. */
+static void wait_until_gone(const azmq_sock *s)
+{
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        const azmq_endpoint *e = &s->endpoints[i];
+        for (int j = 0; e->listening && e->fd >= 0 && j < 500 && !gone(e); j++)
+            usleep(j < 20 ? 50 : 500);
+    }
+}
+
+/* Names of inproc must be given up by hand to be free at once. That ends no connection. */
+static void unbind_names(azmq_sock *s)
 {
     for (size_t i = 0; i < s->endpoint_count; i++)
-        if (s->endpoints[i].listening)
+        if (s->endpoints[i].listening && s->endpoints[i].inproc)
             s->lib->api.unbind(s->native, s->endpoints[i].actual);
-    wait_until_free(s, 0);
 }
 
 static int op_close(void *sock, int64_t linger_ms)
@@ -167,11 +189,14 @@ static int op_close(void *sock, int64_t linger_ms)
     int result = 0;
     if (ours) { /* else it belongs to the parent of a fork: nothing of it may be touched here */
         int linger = linger_ms < 0 ? -1 : linger_ms > INT_MAX ? INT_MAX : (int)linger_ms;
+        if (linger > 0 && s->endless_linger)
+            linger = -1;
         lib->api.setsockopt(s->native, AZMQ_OPT_LINGER, &linger, sizeof linger);
-        stop_listening(s);
+        unbind_names(s);
         azmq_monitor_stop(s);
         if (lib->api.close(s->native) != 0)
             result = failure(s);
+        wait_until_gone(s);
     }
     azmq_free_peers(s);
     free(s);
@@ -237,8 +262,27 @@ int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
     return 0;
 }
 
+/* Before 4.2.3 a connection that is lost while a socket with ZMQ_IMMEDIATE lingers for a limited
+ * time aborts the process when the time is over. Such sockets linger without a limit there: until
+ * the peer has taken what was sent, or has left. */
+#define LIMITED_LINGER_SINCE 40203
+
+static void set_endless_linger(azmq_sock *s)
+{
+    int endless = -1;
+    s->endless_linger = 1;
+    s->lib->api.setsockopt(s->native, AZMQ_OPT_LINGER, &endless, sizeof endless);
+}
+
 int azmq_setopt(azmq_sock *s, int option, const void *value, size_t size)
 {
+    int on = 0;
+    if (option == AZMQ_OPT_IMMEDIATE && s->lib->number_version < LIMITED_LINGER_SINCE
+        && size == sizeof on) {
+        memcpy(&on, value, sizeof on);
+        if (on)
+            set_endless_linger(s);
+    }
     while (s->lib->api.setsockopt(s->native, option, value, size) != 0) {
         int error = s->get_errno();
         if (error != EINTR)

@@ -3,6 +3,7 @@
 #define AZMQ_SOCKET_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "library.h"
 
@@ -13,6 +14,9 @@ typedef struct azmq_endpoint {
     uint32_t number;
     int listening;
     int inproc;
+    int fd;                     /* listening: libzmq's own; -1: not known */
+    ino_t inode;                /* of what that descriptor is */
+    ino_t file;                 /* ipc: of the name in the file system; 0: it has none */
     int told;                   /* listening: libzmq tells when the address is free again */
     int closed;                 /* listening: it has told */
     int quiet;                  /* dialling: the next "retried" only follows what was told already */
@@ -58,6 +62,7 @@ typedef struct azmq_sock {
     int type;
     int routed; /* draft types that address a peer by number */
 
+    int endless_linger; /* instead of a limited one: see socket.c */
     int gated;        /* sends only while it has a peer: see socket.c */
     int within;       /* a message whose first parts were sent */
     int turned_back;  /* by the gate, at the last attempt to send */

@@ -29,8 +29,10 @@ BROKEN_PIPE = 141
 COMMANDS = {
     "doctor": "which libraries were found, where, which version, and how to get what is missing",
     "features": "what each library can do, and how that is known",
-    "matrix": "make compat_matrix.md from the installed libraries, or check that it is current",
+    "matrix": "the compatibility matrix of installed libraries or of recorded builds; check it",
+    "interop": "whether library builds, other programs and running peers talk to each other",
     "cat": "send and print messages, as nngcat and nanocat do, over any library",
+    "conformance": "run the conformance suite over a backend or a library file",
     "config": "check a configuration file",
     "demo": "ship a tree of files over every library and transport, and verify every byte",
 }

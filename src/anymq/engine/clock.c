@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #ifdef __linux__
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
 
@@ -82,6 +83,41 @@ void amq_wake_close(int fd)
     close(fd);
 }
 
+int amq_group_open(void)
+{
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+static int group_control(int group, int how, int fd, int mask)
+{
+    struct epoll_event event = {EPOLLIN | EPOLLET, {.u64 = (uint64_t)mask << 32 | (uint32_t)fd}};
+    return epoll_ctl(group, how, fd, &event);
+}
+
+int amq_group_add(int group, int fd, int mask)
+{
+    int result = group_control(group, EPOLL_CTL_ADD, fd, mask);
+    /* The number of a descriptor that was closed may come back before the group has noticed. */
+    return result < 0 && errno == EEXIST ? amq_group_change(group, fd, mask) : result;
+}
+
+int amq_group_change(int group, int fd, int mask)
+{
+    return group_control(group, EPOLL_CTL_MOD, fd, mask);
+}
+
+int amq_group_poll(int group, int wake)
+{
+    struct epoll_event events[4];
+    int mask = 0, n = epoll_wait(group, events, 4, 0);
+    for (int i = 0; i < n; i++) {
+        mask |= (int)(events[i].data.u64 >> 32);
+        if ((int)(uint32_t)events[i].data.u64 == wake)
+            amq_wake_clear(wake);
+    }
+    return mask;
+}
+
 #else
-#error "this platform needs its own wake-up descriptor: a pipe would do"
+#error "this platform needs its own wake-up descriptor (a pipe would do) and group (kqueue would)"
 #endif

@@ -29,6 +29,14 @@ typedef struct Stash {
     anymq_msg parts[];
 } Stash;
 
+/* One event loop's interest in a handle, see watch.c. */
+typedef struct WatchLink {
+    struct WatchLink *next;
+    int wanted; /* mask of directions */
+    int wake;
+} WatchLink;
+#define WATCH_ALL (ANYMQ_READABLE | ANYMQ_WRITABLE)
+
 typedef struct Handle {
     PyObject_HEAD
     const anymq_ops *ops;
@@ -40,11 +48,15 @@ typedef struct Handle {
     atomic_int parked;   /* users that run a signal handler right now (main thread only) */
     atomic_int deferred; /* closed by such a handler: the user finishes it */
     bool can_send, can_recv;
+    char answers;        /* REQ, SURVEYOR: what is received belongs to what was sent last */
     atomic_int wake;     /* descriptor that ends polls, -1 until somebody waits */
     int waiting[3];      /* how many wait to read (1) or write (2); guarded by lock */
     pthread_mutex_t lock;
     Stash *stash;        /* guarded by lock */
     atomic_int stashed;
+    pthread_mutex_t watch_lock;
+    WatchLink *watches;  /* guarded by watch_lock */
+    atomic_int watched;  /* what all of them want */
     int64_t send_timeout, recv_timeout, linger; /* ns or FOREVER */
     _Atomic uint64_t sent, received;
     _Atomic int64_t last_send; /* monotonic ns, coarse; only kept where close() needs it */
@@ -71,6 +83,12 @@ int amq_wake_open(void);
 void amq_wake_set(int fd);
 void amq_wake_clear(int fd);
 void amq_wake_close(int fd);
+/* Groups of descriptors that are readable as one, edge-triggered. -1 and errno on failure. */
+int amq_group_open(void);
+int amq_group_add(int group, int fd, int mask);
+int amq_group_change(int group, int fd, int mask);
+/* The masks of those that had an edge; `wake` is cleared when it is among them. */
+int amq_group_poll(int group, int wake);
 
 /* errors.c: each sets an exception and returns -1 or NULL */
 int amq_errors_init(void);
@@ -124,6 +142,12 @@ int amq_pause(Handle *h, int fd, int64_t ns, PyThreadState **thread);
 int amq_check_signals(Handle *h, PyThreadState **thread);
 int amq_wake_fd(Handle *h);
 
+/* watch.c: event loops */
+void amq_watches_tell(Handle *h, int ready);
+PyObject *amq_ready(Handle *h, PyObject *mask);
+PyObject *amq_fileno(Handle *h, PyObject *direction);
+PyObject *amq_watch_type(void);
+
 /* timeout.c: seconds of Python, nanoseconds of the engine */
 int amq_timeout_from(PyObject *value, int64_t *out);
 PyObject *amq_timeout_to(int64_t ns);
@@ -137,6 +161,10 @@ PyObject *amq_send_many(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_send_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_send_message(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_recv(Handle *h, PyObject *const *args, Py_ssize_t nargs);
+PyObject *amq_recv_nowait(Handle *h, PyObject *ignored);
+PyObject *amq_recv_some(Handle *h, PyObject *max);
+PyObject *amq_give_back(Handle *h, PyObject *data);
+PyObject *amq_send_nowait(Handle *h, PyObject *data);
 PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_recv_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs);
@@ -146,8 +174,11 @@ PyObject *amq_wait_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 void amq_stash_free(Handle *h); /* all of it; with the native socket still open */
+/* Where what is received answers what was sent last, the next send makes void what was put aside. */
+void amq_forget_answers(Handle *h);
 
 /* handle.c */
+extern PyTypeObject *amq_handle_class;
 PyObject *amq_handle_type(void);
 
 #endif

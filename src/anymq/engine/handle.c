@@ -4,6 +4,24 @@
 #include <string.h>
 #include <structmember.h>
 
+/* A function that a table of these traits must have and has not, or NULL. */
+static const char *lacking(const anymq_ops *ops)
+{
+#define NEEDS(function)                                                                     \
+    if (ops->function == NULL)                                                              \
+        return #function;
+    NEEDS(msg_init) NEEDS(msg_release) NEEDS(try_send) NEEDS(try_recv) NEEDS(wait_fd)
+    NEEDS(peers) NEEDS(close)
+    if (ops->traits & ANYMQ_EDGE) {
+        NEEDS(events)
+    }
+    if (ops->traits & ANYMQ_NATIVE_WAIT) {
+        NEEDS(wait_send) NEEDS(wait_recv) NEEDS(interrupt)
+    }
+#undef NEEDS
+    return NULL;
+}
+
 static PyObject *handle_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     if (kwargs != NULL && PyDict_Size(kwargs) > 0) {
@@ -24,6 +42,11 @@ static PyObject *handle_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
                         "the backend was built for another version of anymq's engine");
         return NULL;
     }
+    const char *missing = lacking(ops);
+    if (missing != NULL || (ops->traits & (ANYMQ_EDGE | ANYMQ_NEEDS_LOCK)) == ANYMQ_EDGE)
+        return PyErr_Format(PyExc_ImportError, "the backend's table of operations %s%s",
+                            missing != NULL ? "lacks " : "is ANYMQ_EDGE without ANYMQ_NEEDS_LOCK",
+                            missing != NULL ? missing : "");
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Handle *h = (Handle *)allocate(type, 0);
     if (h == NULL)
@@ -32,6 +55,7 @@ static PyObject *handle_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         Py_DECREF(h);
         return PyErr_NoMemory();
     }
+    pthread_mutex_init(&h->watch_lock, NULL);
     h->ops = ops;
     h->sock = sock;
     h->traits = ops->traits;
@@ -70,8 +94,10 @@ static void handle_dealloc(Handle *h)
     PyObject_GC_UnTrack(h);
     if (h->sock != NULL) {
         amq_abandon(h, false);
-        if (h->generation == atomic_load(&amq_generation))
+        if (h->generation == atomic_load(&amq_generation)) {
             pthread_mutex_destroy(&h->lock);
+            pthread_mutex_destroy(&h->watch_lock);
+        }
     }
     Py_CLEAR(h->error);
     Py_CLEAR(h->backend);
@@ -114,6 +140,19 @@ static PyObject *handle_exit(Handle *h, PyObject *const *Py_UNUSED(args),
 static PyObject *get_closed(Handle *h, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(!amq_is_open(h));
+}
+
+static PyObject *get_answers(Handle *h, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(h->answers);
+}
+
+static int set_answers(Handle *h, PyObject *value, void *Py_UNUSED(closure))
+{
+    int truth = value != NULL ? PyObject_IsTrue(value) : -1;
+    if (truth >= 0)
+        h->answers = (char)truth;
+    return truth < 0 ? -1 : 0;
 }
 
 static PyObject *get_time(Handle *h, void *offset)
@@ -168,6 +207,18 @@ static PyMethodDef methods[] = {
     FAST("send_parts", checked_amq_send_parts, "Send one message of several parts."),
     FAST("send_message", checked_amq_send_message, "Send header and body."),
     FAST("recv", checked_amq_recv, "Receive one message."),
+    {"send_nowait", (PyCFunction)(void (*)(void))amq_send_nowait, METH_O,
+     PyDoc_STR("Send one message; False where that would have to wait.")},
+    {"recv_nowait", (PyCFunction)(void (*)(void))amq_recv_nowait, METH_NOARGS,
+     PyDoc_STR("Receive one message; None where there is none.")},
+    {"recv_some", (PyCFunction)(void (*)(void))amq_recv_some, METH_O,
+     PyDoc_STR("Receive up to so many messages of those that are there; perhaps none.")},
+    {"ready", (PyCFunction)(void (*)(void))amq_ready, METH_O,
+     PyDoc_STR("Of these directions, those that are ready.")},
+    {"fileno", (PyCFunction)(void (*)(void))amq_fileno, METH_O,
+     PyDoc_STR("The library's descriptor for a direction, or -1.")},
+    {"give_back", (PyCFunction)(void (*)(void))amq_give_back, METH_O,
+     PyDoc_STR("Make a message that was received the next one to be received.")},
     FAST("recv_into", checked_amq_recv_into, "Receive into a buffer; its size."),
     FAST("recv_many", checked_amq_recv_many, "Receive what there is, at least one."),
     FAST("recv_parts", checked_amq_recv_parts, "Receive all parts of one message."),
@@ -195,6 +246,7 @@ static PyGetSetDef attributes[] = {
     TIME("send_timeout", send_timeout),
     TIME("recv_timeout", recv_timeout),
     TIME("linger", linger),
+    {"answers", (getter)get_answers, (setter)set_answers, NULL, NULL},
     COUNT("sent", sent),
     COUNT("received", received),
     {NULL, NULL, NULL, NULL, NULL},
@@ -218,7 +270,11 @@ static PyType_Spec spec = {
     .slots = slots,
 };
 
+PyTypeObject *amq_handle_class;
+
 PyObject *amq_handle_type(void)
 {
-    return PyType_FromSpec(&spec);
+    if (amq_handle_class == NULL)
+        amq_handle_class = (PyTypeObject *)PyType_FromSpec(&spec);
+    return Py_XNewRef((PyObject *)amq_handle_class);
 }

@@ -17,7 +17,7 @@ static void pump(Handle *h)
 /* Sleep until there may be news or `left` is over (FOREVER: none). */
 static int pause_for_news(Handle *h, int64_t left, int64_t *retry)
 {
-    int fd = h->ops->peer_fd(h->sock);
+    int fd = h->ops->peer_fd != NULL ? h->ops->peer_fd(h->sock) : -1;
     int64_t ns = fd < 0 || h->traits & ANYMQ_EDGE ? *retry : SLICE;
     *retry = *retry * 2 > RETRY_MAX ? RETRY_MAX : *retry * 2;
     PyThreadState *thread = PyEval_SaveThread();
@@ -83,7 +83,7 @@ PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     PyObject *result = NULL;
     for (;;) {
         pump(h);
-        if (h->ops->next_event(h->sock, &event) == 1) {
+        if (h->ops->next_event != NULL && h->ops->next_event(h->sock, &event) == 1) {
             event.address[sizeof event.address - 1] = '\0';
             result = Py_BuildValue("isILii", event.kind, event.address, (unsigned)event.peer,
                                    (long long)event.time_ns, event.native, event.code);
@@ -110,7 +110,7 @@ PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     int drained, result = 0;
     for (int round = 0;; round++) {
         amq_lock(h);
-        drained = h->ops->drained(h->sock);
+        drained = h->ops->drained != NULL ? h->ops->drained(h->sock) : ANYMQ_UNKNOWN;
         amq_unlock(h);
         int64_t left = left_until(deadline), ns = round < 20 ? NS_PER_MS / 5 : 2 * NS_PER_MS;
         if (drained != 0 || left == 0)

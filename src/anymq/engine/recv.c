@@ -87,6 +87,17 @@ void amq_stash_free(Handle *h)
     atomic_store(&h->stashed, 0);
 }
 
+void amq_forget_answers(Handle *h)
+{
+    if (!h->answers || !atomic_load_explicit(&h->stashed, memory_order_relaxed))
+        return;
+    amq_lock(h);
+    stash_lock(h);
+    amq_stash_free(h);
+    stash_unlock(h);
+    amq_unlock(h);
+}
+
 static bool grow(ReceiveOperation *op)
 {
     size_t room = op->room < 4 ? 8 : op->room * 2;
@@ -314,6 +325,50 @@ PyObject *amq_recv(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     return recv_one(h, args, nargs, make_bytes);
 }
 
+PyObject *amq_recv_nowait(Handle *h, PyObject *Py_UNUSED(ignored))
+{
+    int64_t timeout;
+    if (begin(h, NULL, 0, 0, &timeout) < 0)
+        return NULL;
+    anymq_msg message;
+    ReceiveOperation op = operation(&message, 1, false);
+    PyObject *object = NULL;
+    int result = amq_try(h, &op.base);
+    if (result == ANYMQ_OK) {
+        atomic_fetch_add_explicit(&h->received, 1, memory_order_relaxed);
+        object = consume(h, &message, make_bytes);
+    } else if (result == ANYMQ_AGAIN) {
+        object = Py_NewRef(Py_None);
+    } else {
+        report(h, result, 0);
+    }
+    amq_unuse(h);
+    return object;
+}
+
+PyObject *amq_give_back(Handle *h, PyObject *data)
+{
+    char *bytes;
+    Py_ssize_t size;
+    anymq_msg message;
+    if (PyBytes_AsStringAndSize(data, &bytes, &size) < 0 || amq_use(h) < 0)
+        return NULL;
+    int result = h->ops->msg_init(h->sock, &message, NULL, 0, bytes, (size_t)size);
+    if (result == 0) {
+        amq_lock(h);
+        result = stash_put(h, &message, 1, true) < 0 ? NO_MEMORY : 0;
+        amq_unlock(h);
+        if (result == 0)
+            atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
+        else
+            h->ops->msg_release(h->sock, &message);
+    }
+    if (result != 0)
+        report(h, result, 0);
+    amq_unuse(h);
+    return result != 0 ? NULL : Py_NewRef(Py_None);
+}
+
 PyObject *amq_recv_message(Handle *h, PyObject *const *args, Py_ssize_t nargs)
 {
     return recv_one(h, args, nargs, make_message);
@@ -401,6 +456,33 @@ PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         if (list != NULL && append_all(h, list, messages, op.count) < 0)
             Py_CLEAR(list);
         if (list == NULL || PyList_Size(list) == max || op.count < op.room)
+            break;
+    }
+    amq_unuse(h);
+    return list;
+}
+
+PyObject *amq_recv_some(Handle *h, PyObject *argument)
+{
+    int64_t timeout;
+    Py_ssize_t max = PyLong_AsSsize_t(argument);
+    if ((max == -1 && PyErr_Occurred()) || begin(h, NULL, 0, 0, &timeout) < 0)
+        return NULL;
+    PyObject *list = PyList_New(0);
+    anymq_msg messages[CHUNK];
+    while (list != NULL && PyList_Size(list) < max) {
+        size_t want = (size_t)(max - PyList_Size(list));
+        ReceiveOperation op = operation(messages, want < CHUNK ? want : CHUNK, false);
+        int result = amq_try(h, &op.base);
+        if (result == ANYMQ_OK) {
+            atomic_fetch_add_explicit(&h->received, op.count, memory_order_relaxed);
+            if (append_all(h, list, messages, op.count) < 0)
+                Py_CLEAR(list);
+        } else if (result != ANYMQ_AGAIN && PyList_Size(list) == 0) {
+            report(h, result, 0);
+            Py_CLEAR(list);
+        }
+        if (result != ANYMQ_OK || op.count < op.room)
             break;
     }
     amq_unuse(h);

@@ -98,6 +98,13 @@ static int prepare(Handle *h, anymq_msg *m, const Payload *header, const Payload
     return result;
 }
 
+static void note_sent(Handle *h, size_t count)
+{
+    atomic_fetch_add_explicit(&h->sent, count, memory_order_relaxed);
+    if (!(h->traits & ANYMQ_LINGERS))
+        atomic_store_explicit(&h->last_send, amq_now_coarse(), memory_order_relaxed);
+}
+
 /* One call's limits: what the program asked for, and what a batch has used of it. */
 typedef struct Limits {
     int64_t asked;
@@ -117,11 +124,8 @@ static int send_prepared(Handle *h, anymq_msg *messages, size_t count, const Lim
     for (size_t i = op.done; i < count; i++)
         h->ops->msg_release(h->sock, &messages[i]);
     *done = op.done;
-    if (op.done > 0) {
-        atomic_fetch_add_explicit(&h->sent, limits->batch ? op.done : 1, memory_order_relaxed);
-        if (!(h->traits & ANYMQ_LINGERS))
-            atomic_store_explicit(&h->last_send, amq_now_coarse(), memory_order_relaxed);
-    }
+    if (op.done > 0)
+        note_sent(h, limits->batch ? op.done : 1);
     Py_ssize_t sent = limits->batch ? limits->before + (Py_ssize_t)op.done : 0;
     switch (result) {
     case ANYMQ_OK:
@@ -160,6 +164,7 @@ static PyObject *send_one(Handle *h, PyObject *header, PyObject *body, int64_t t
     if (payload_open(&payload, body) == 0) {
         if (amq_use(h) == 0) {
             const Limits limits = {timeout, timeout, false, 0};
+            amq_forget_answers(h);
             int code = prepare(h, &message, header != NULL ? &head : NULL, &payload);
             result = code != 0 ? amq_fail_native(h, code, "send")
                                : send_prepared(h, &message, 1, &limits, &done);
@@ -182,6 +187,36 @@ PyObject *amq_send(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     return send_one(h, NULL, args[0], timeout);
 }
 
+PyObject *amq_send_nowait(Handle *h, PyObject *data)
+{
+    Payload payload;
+    anymq_msg message;
+    int result = -1;
+    if (check_direction(h) < 0 || payload_open(&payload, data) < 0)
+        return NULL;
+    if (amq_use(h) == 0) {
+        amq_forget_answers(h);
+        result = prepare(h, &message, NULL, &payload);
+        if (result == 0) {
+            SendOperation op = {{ANYMQ_WRITABLE, attempt_send, native_send, true}, &message, 1, 0};
+            result = amq_try(h, &op.base);
+            if (result != ANYMQ_OK)
+                h->ops->msg_release(h->sock, &message);
+            else
+                note_sent(h, 1);
+        }
+        if (result == ANYMQ_INTERRUPTED)
+            amq_fail_closed(h);
+        else if (result != ANYMQ_OK && result != ANYMQ_AGAIN)
+            amq_fail_native(h, result, "send");
+        amq_unuse(h);
+    }
+    payload_close(&payload);
+    if (PyErr_Occurred())
+        return NULL;
+    return PyBool_FromLong(result == ANYMQ_OK);
+}
+
 PyObject *amq_send_message(Handle *h, PyObject *const *args, Py_ssize_t nargs)
 {
     int64_t timeout;
@@ -197,6 +232,7 @@ static int send_payloads(Handle *h, Payload *payloads, anymq_msg *messages, size
     *done = 0;
     if (amq_use(h) < 0)
         return -1;
+    amq_forget_answers(h);
     int result = 0;
     for (size_t i = 0; i < count; i++) {
         int code = prepare(h, &messages[i], NULL, &payloads[i]);

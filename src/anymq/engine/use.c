@@ -128,6 +128,7 @@ static bool begin_close(Handle *h)
     int wake = atomic_load(&h->wake);
     if (wake >= 0)
         amq_wake_set(wake);
+    amq_watches_tell(h, WATCH_ALL);
     if (h->ops->interrupt != NULL)
         h->ops->interrupt(h->sock);
     return true;

@@ -34,9 +34,14 @@ void amq_lock_raw(Handle *h)
 /* Wake those who wait for what is ready. */
 static void settle(Handle *h)
 {
-    if (!(h->traits & ANYMQ_EDGE) || (h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE]) == 0)
+    if (!(h->traits & ANYMQ_EDGE))
+        return;
+    int watched = atomic_load_explicit(&h->watched, memory_order_relaxed);
+    if ((h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE] | watched) == 0)
         return;
     int ready = h->ops->events(h->sock);
+    if (ready & watched)
+        amq_watches_tell(h, ready);
     if ((ready & ANYMQ_READABLE && h->waiting[ANYMQ_READABLE]) ||
         (ready & ANYMQ_WRITABLE && h->waiting[ANYMQ_WRITABLE]))
         amq_wake_set(atomic_load(&h->wake));

@@ -6,7 +6,7 @@ from typing import Any
 
 from anymq_nanomsg._nanomsg import ffi, lib
 from anymq_nanomsg.backend import NanomsgBackend
-from tests.support import eventually
+from tests.conformance.support import eventually
 
 AGAIN, UNKNOWN = -1, -3
 READABLE, WRITABLE = 1, 2

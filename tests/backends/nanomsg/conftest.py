@@ -9,7 +9,7 @@ import pytest
 
 import anymq
 from anymq_nanomsg.backend import NanomsgBackend
-from tests.support import Sockets
+from tests.conformance.support import Sockets
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import anymq
 from anymq.url import parse
 from anymq_nanomsg import addresses
 from anymq_nanomsg.addresses import dial_url, has_ipv6, listen_host
-from tests.support import Sockets, eventually, run_program
+from tests.conformance.support import Sockets, eventually, run_program
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 

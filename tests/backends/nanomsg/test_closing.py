@@ -13,7 +13,14 @@ import pytest
 import anymq
 from anymq_nanomsg._nanomsg import lib
 from anymq_nanomsg.backend import NanomsgBackend
-from tests.support import LIMIT, Sockets, descriptors, eventually, finish_program, start_program
+from tests.conformance.support import (
+    LIMIT,
+    Sockets,
+    descriptors,
+    eventually,
+    finish_program,
+    start_program,
+)
 
 from .bare import UNKNOWN, Bare, connect
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anymq
 from anymq_nanomsg.backend import NanomsgBackend
-from tests.support import Sockets, eventually
+from tests.conformance.support import Sockets, eventually
 
 from .bare import Bare, connect
 

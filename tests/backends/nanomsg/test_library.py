@@ -16,7 +16,7 @@ import anymq
 from anymq.features import known_features
 from anymq_nanomsg import provider
 from anymq_nanomsg.backend import NanomsgBackend
-from tests.support import BACKENDS, LIMIT, mapped
+from tests.conformance.support import BACKENDS, LIMIT, mapped
 
 
 def test_importing_the_package_loads_nothing() -> None:

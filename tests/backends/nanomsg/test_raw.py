@@ -10,7 +10,7 @@ import pytest
 import anymq
 from anymq_nanomsg.backend import NanomsgBackend
 from anymq_nanomsg.provider import PROTOCOLS
-from tests.support import Sockets
+from tests.conformance.support import Sockets
 
 from .bare import Bare, connect
 

@@ -11,7 +11,7 @@ import anymq
 from anymq_nanomsg._nanomsg import ffi
 from anymq_nanomsg.backend import NanomsgBackend
 from anymq_nanomsg.sockets import NanomsgSocket
-from tests.support import Sockets, eventually
+from tests.conformance.support import Sockets, eventually
 
 from .bare import AGAIN, READABLE, WRITABLE, Bare, connect, ops
 

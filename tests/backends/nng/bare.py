@@ -13,7 +13,7 @@ from anymq_nng.backend import NngBackend
 from anymq_nng.errors import NUMBERS
 from anymq_nng.options import set_typed
 from anymq_nng.protocols import flags_for, opener
-from tests.support import eventually
+from tests.conformance.support import eventually
 
 OK, AGAIN, INTERRUPTED, UNKNOWN = 0, -1, -2, -3
 

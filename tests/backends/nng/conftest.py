@@ -10,7 +10,7 @@ import pytest
 
 import anymq
 from anymq_nng.backend import NngBackend
-from tests.support import Sockets
+from tests.conformance.support import Sockets
 
 
 def carried(package: str) -> Path | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import run_program
+from tests.conformance.support import run_program
 
 from .conftest import BUILDS, open_build
 

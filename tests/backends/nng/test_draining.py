@@ -10,7 +10,7 @@ import pytest
 
 import anymq
 from anymq_nng.backend import NngBackend
-from tests.support import LIMIT, Sockets, eventually
+from tests.conformance.support import LIMIT, Sockets, eventually
 
 from .bare import OK, UNKNOWN, Bare, connect
 

@@ -16,7 +16,7 @@ import pytest
 import anymq
 from anymq import TLSConfig
 from anymq_nng.backend import NngBackend
-from tests.support import LIMIT, Sockets, finish_program
+from tests.conformance.support import LIMIT, Sockets, finish_program
 
 from .conftest import BUILDS, open_build
 

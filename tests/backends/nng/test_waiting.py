@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from anymq_nng.backend import NngBackend
-from tests.support import LIMIT, eventually
+from tests.conformance.support import LIMIT, eventually
 
 from .bare import AGAIN, INTERRUPTED, OK, Bare, connect, number
 

@@ -11,7 +11,7 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.errors import BackendUnavailable
-from tests.support import Sockets
+from tests.conformance.support import Sockets
 
 
 def carried_by_pyzmq() -> str | None:

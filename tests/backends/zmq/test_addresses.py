@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets
+from tests.conformance.support import LIMIT, Sockets
 
 
 def ipv6_here() -> bool:

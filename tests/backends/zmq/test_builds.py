@@ -11,7 +11,7 @@ import anymq
 from anymq.abc import Backend
 from anymq.errors import BackendUnavailable, UnsupportedFeature
 from anymq.features import known_features
-from tests.support import LIMIT, Sockets, mapped
+from tests.conformance.support import LIMIT, Sockets, mapped
 
 DRAFT = ["server", "client", "radio", "dish", "gather", "scatter", "dgram", "peer", "channel"]
 

@@ -7,7 +7,7 @@ import signal
 import time
 
 from anymq.abc import Backend
-from tests.support import LIMIT, Sockets, finish_program, run_program, start_program
+from tests.conformance.support import LIMIT, Sockets, finish_program, run_program, start_program
 
 
 def test_opening_a_library_starts_no_thread(zmq: Backend) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import anymq
-from tests.support import Sockets
+from tests.conformance.support import Sockets
 
 
 @pytest.mark.parametrize(

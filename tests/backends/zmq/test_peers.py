@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, eventually
+from tests.conformance.support import LIMIT, Sockets, eventually
 
 
 def kinds(socket: anymq.Socket, *wanted: str) -> list[anymq.PeerEvent]:

@@ -10,7 +10,7 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.security import CurveConfig, PlainConfig
-from tests.support import LIMIT, Sockets, finish_program, start_program
+from tests.conformance.support import LIMIT, Sockets, finish_program, start_program
 
 REFUSED = 0.4
 """Seconds in which a client that may not connect does not; one that may needs a hundredth."""

@@ -7,7 +7,7 @@ import socket as tcp
 import pytest
 
 import anymq
-from tests.support import LIMIT, Sockets, eventually, no_more
+from tests.conformance.support import LIMIT, Sockets, eventually, no_more
 
 
 def test_router_answers_whom_it_wants(sockets: Sockets) -> None:

@@ -1,0 +1,114 @@
+"""Event loops that tests run over: asyncio, and uvloop and trio where they are installed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .support import LIMIT
+
+__all__ = ["LOOPS", "Loop"]
+
+
+class Group:
+    """Tasks that run beside a test; what one raises, the group raises."""
+
+    def __init__(self, start: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self.start = start
+        """Start a coroutine; what it returns has `cancel()`."""
+
+
+class Loop:
+    """What tests need of a kind of loop, in one form for all."""
+
+    name = "asyncio"
+
+    def run(self, main: Callable[[], Awaitable[Any]]) -> Any:
+        """Run `main`, which may take three times as long as anything in it."""
+
+        async def limited() -> Any:
+            async with asyncio.timeout(3 * LIMIT):
+                return await main()
+
+        with asyncio.Runner(debug=True) as runner:
+            return runner.run(limited())
+
+    cancelled: type[BaseException] = asyncio.CancelledError
+
+    async def sleep(self, seconds: float = 0) -> None:
+        await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Group]:
+        async with asyncio.TaskGroup() as tasks:
+            yield Group(tasks.create_task)
+
+    async def settle(self) -> None:
+        """Let every task that can run do so until it waits."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+class UvLoop(Loop):
+    name = "uvloop"
+
+    def run(self, main: Callable[[], Awaitable[Any]]) -> Any:
+        import uvloop
+
+        async def limited() -> Any:
+            async with asyncio.timeout(3 * LIMIT):
+                return await main()
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(limited())
+
+
+class Trio(Loop):
+    name = "trio"
+
+    def __init__(self) -> None:
+        import trio
+        import trio.testing
+
+        self._trio = trio
+        self.cancelled = trio.Cancelled
+
+    def run(self, main: Callable[[], Awaitable[Any]]) -> Any:
+        async def limited() -> Any:
+            with self._trio.fail_after(3 * LIMIT):
+                return await main()
+
+        return self._trio.run(limited)
+
+    async def sleep(self, seconds: float = 0) -> None:
+        await self._trio.sleep(seconds)
+
+    @asynccontextmanager
+    async def group(self) -> AsyncIterator[Group]:
+        trio = self._trio
+
+        def start(coroutine: Coroutine[Any, Any, Any]) -> Any:
+            scope = trio.CancelScope()
+
+            async def run() -> None:
+                with scope:
+                    await coroutine
+
+            nursery.start_soon(run)
+            return scope
+
+        async with trio.open_nursery() as nursery:
+            yield Group(start)
+
+    async def settle(self) -> None:
+        await self._trio.testing.wait_all_tasks_blocked(0.001)
+
+
+LOOPS: dict[str, Callable[[], Loop]] = {"asyncio": Loop}
+if importlib.util.find_spec("uvloop"):
+    LOOPS["uvloop"] = UvLoop
+if importlib.util.find_spec("trio"):
+    LOOPS["trio"] = Trio

@@ -1,0 +1,1 @@
+"""The interop tool: that it tells what happened, of sides that are well and of broken ones."""
