@@ -13,7 +13,10 @@ import pytest
 
 SUITE = Path(__file__).parents[1] / "conformance"
 FILES = sorted(SUITE.rglob("*.py"))
-OUTSIDE = {"anymq", "pytest", *sys.stdlib_module_names}
+OPTIONAL = {"trio", "uvloop"}
+"""Event loops, imported only where they are installed."""
+
+OUTSIDE = {"anymq", "pytest", *OPTIONAL, *sys.stdlib_module_names}
 """What the suite may import besides itself."""
 
 
@@ -35,6 +38,17 @@ def test_it_imports_nothing_of_the_checkout(path: Path) -> None:
     for name in imports(path):
         assert not name.startswith(".."), name
         assert name.startswith(".") or name.split(".")[0] in OUTSIDE, name
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_it_is_read_without_the_optional_packages(path: Path) -> None:
+    """They are imported by the functions that need them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            assert not OPTIONAL & {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in OPTIONAL
 
 
 def test_the_wheel_holds_all_of_it(wheel: Path) -> None:
