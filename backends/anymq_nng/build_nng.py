@@ -14,6 +14,8 @@ SOURCES = (
     "socket",
     "wait",
     "reply",
+    "ahead",
+    "posts",
     "readiness",
     "pipes",
     "drained",

@@ -153,6 +153,7 @@ static void added(anymq_nng_socket *s, nng_handle pipe, int native)
 done:
     wake(pipes);
     pthread_mutex_unlock(&pipes->lock);
+    anymq_nng_post_peer(s);
 }
 
 static void removed(anymq_nng_socket *s, nng_handle pipe, int native)

@@ -11,6 +11,38 @@
 
 enum { UNASKED = -1 };
 
+int anymq_nng_bell_open(nng_bell *bell)
+{
+    if (bell->fd < 0)
+        bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return bell->fd < 0 ? NNG_ENOMEM : 0;
+}
+
+void anymq_nng_bell_close(nng_bell *bell)
+{
+    if (bell->fd >= 0)
+        close(bell->fd);
+    bell->fd = -1;
+}
+
+void anymq_nng_ring(nng_bell *bell)
+{
+    if (bell->fd < 0 || bell->rung)
+        return;
+    bell->rung = 1;
+    (void)eventfd_write(bell->fd, 1);
+}
+
+void anymq_nng_unring(nng_bell *bell)
+{
+    eventfd_t ignored;
+
+    if (!bell->rung)
+        return;
+    bell->rung = 0;
+    (void)eventfd_read(bell->fd, &ignored);
+}
+
 int anymq_nng_send_fd(anymq_nng_socket *s)
 {
     const nng_table *fn = &s->library->fn;
@@ -50,8 +82,8 @@ int anymq_nng_wait_fd(void *socket, int direction)
     anymq_nng_socket *s = socket;
 
     if (direction == ANYMQ_WRITABLE)
-        return anymq_nng_send_fd(s);
+        return anymq_nng_can_post(s) ? anymq_nng_post_fd(s) : anymq_nng_send_fd(s);
     if (s->flags & NNG_IS_STATEFUL)
         return anymq_nng_reply_fd(s);
-    return recv_fd(s);
+    return anymq_nng_receives_ahead(s) ? anymq_nng_ahead_fd(s) : recv_fd(s);
 }

@@ -15,19 +15,9 @@
 #include "socket.h"
 
 #include <errno.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { MOMENT_MS = 5 }; /* how long nng may take to run a callback of what is complete */
-
-static void tell_loops(nng_reply *reply)
-{
-    int fd = atomic_load(&reply->fd);
-
-    if (fd >= 0)
-        (void)eventfd_write(fd, 1);
-}
 
 static void received(void *arg)
 {
@@ -37,7 +27,8 @@ static void received(void *arg)
     pthread_mutex_lock(&reply->lock);
     reply->done = 1;
     pthread_cond_broadcast(&reply->changed);
-    tell_loops(reply);
+    anymq_nng_unring(&reply->bell); /* an edge for each round: it may have been rung for the last */
+    anymq_nng_ring(&reply->bell);
     pthread_mutex_unlock(&reply->lock);
 }
 
@@ -69,8 +60,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
     }
     if (s->reply.aio != NULL)
         fn->aio_free(s->reply.aio);
-    if (atomic_load(&s->reply.fd) >= 0)
-        close(atomic_load(&s->reply.fd));
+    anymq_nng_bell_close(&s->reply.bell);
     pthread_cond_destroy(&s->reply.changed);
     pthread_mutex_destroy(&s->reply.lock);
 }
@@ -84,7 +74,8 @@ void anymq_nng_reply_wake(anymq_nng_socket *s)
     pthread_mutex_unlock(&s->reply.lock);
 }
 
-/* A round ends when its receive is collected or given up: who waits for it must look again. */
+/* A round ends when its receive is collected or given up: who waits for it must look again. Event
+ * loops were told by the callback, which has run in either case. */
 static void end_round(nng_reply *reply)
 {
     reply->active = 0;
@@ -92,7 +83,6 @@ static void end_round(nng_reply *reply)
     reply->done = 0;
     reply->round++;
     pthread_cond_broadcast(&reply->changed);
-    tell_loops(reply);
     pthread_mutex_unlock(&reply->lock);
 }
 
@@ -191,24 +181,22 @@ static void begin_round(anymq_nng_socket *s)
 int anymq_nng_reply_fd(anymq_nng_socket *s)
 {
     nng_reply *reply = &s->reply;
-    eventfd_t stale;
-    int fd;
 
     pthread_mutex_lock(&s->lock);
-    fd = atomic_load(&reply->fd);
-    if (fd < 0) {
-        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        atomic_store(&reply->fd, fd);
+    if (anymq_nng_bell_open(&reply->bell) != 0) {
+        pthread_mutex_unlock(&s->lock);
+        return -1;
     }
     if (!reply->active && !(reply->senders > 0 && (s->flags & NNG_IS_REQ)))
         begin_round(s);
     pthread_mutex_lock(&reply->lock);
-    (void)eventfd_read(fd, &stale); /* from now on it tells of this receive alone */
     if (reply->done)
-        tell_loops(reply);
+        anymq_nng_ring(&reply->bell);
+    else
+        anymq_nng_unring(&reply->bell); /* from now on it tells of this receive alone */
     pthread_mutex_unlock(&reply->lock);
     pthread_mutex_unlock(&s->lock);
-    return fd;
+    return reply->bell.fd;
 }
 
 /* Try (0 ms) or wait. Later versions of nng (1.11 and 2.x do) block a surveyor's attempt until the
@@ -220,7 +208,7 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && atomic_load(&reply->fd) < 0)
+    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && reply->bell.fd < 0)
         timeout_ms = MOMENT_MS; /* an event loop is told, and has no moment to give */
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {

@@ -97,7 +97,7 @@ static int try_send(void *socket, anymq_msg *m)
     anymq_nng_socket *s = socket;
     int patience = s->flags & NNG_TO_ASKER ? REPLY_PATIENCE_MS : s->flags & NNG_TO_ALL ? HAND_OVER_MS : 0;
 
-    return anymq_nng_wait_send(s, m, patience);
+    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m) : anymq_nng_wait_send(s, m, patience);
 }
 
 static int try_recv(void *socket, anymq_msg *m)
@@ -141,6 +141,8 @@ static int close_socket(void *socket, int64_t linger_ms)
     atomic_store(&s->pipes.closing, 1);
     rv = s->library->fn.close(s->id);
     anymq_nng_reply_free(s);
+    anymq_nng_ahead_free(s);
+    anymq_nng_posts_free(s);
     anymq_nng_free_waits(s);
     anymq_nng_pipes_free(s);
     pthread_mutex_destroy(&s->lock);
@@ -187,7 +189,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
     s->flags = flags;
     atomic_store(&s->send_fd, -1);
     atomic_store(&s->recv_fd, -1);
-    atomic_store(&s->reply.fd, -1);
+    s->reply.bell.fd = s->ahead.bell.fd = s->posts.bell.fd = -1;
     s->busy.next = s->busy.previous = &s->busy;
     *error = call_opener(library, opener, &s->id);
     if (*error != 0) {
@@ -211,7 +213,7 @@ int anymq_nng_reopen(anymq_nng_socket *s, const char *opener, int flags)
     nng_handle fresh, old = s->id;
     int rv;
 
-    if (s->pipes.endpoint_count > 0)
+    if (s->pipes.endpoint_count > 0 || atomic_load(&s->ahead.begun) || atomic_load(&s->posts.begun))
         return NNG_EBUSY;
     rv = call_opener(s->library, opener, &fresh);
     if (rv != 0)

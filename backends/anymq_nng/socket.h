@@ -57,6 +57,12 @@ typedef struct {
     atomic_int closing;
 } nng_pipes;
 
+/* A descriptor that is readable while it is rung; ringing twice is once. */
+typedef struct {
+    int fd; /* -1 until it is opened */
+    int rung;
+} nng_bell;
+
 typedef struct nng_wait {
     struct nng_wait *next, *previous;
     nng_aio *aio;
@@ -72,8 +78,31 @@ typedef struct {
     int active;     /* guarded by the socket's lock, as are the next two */
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
-    atomic_int fd;   /* tells event loops of what changed; -1 until one asks */
+    nng_bell bell;   /* guarded by `lock`; a round is over, or was */
 } nng_reply;
+
+/* ahead.c: receives that are under way without being asked for, in the order in which they complete. */
+typedef struct {
+    struct nng_early *ring;
+    atomic_int begun;
+    pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    pthread_cond_t changed;
+    unsigned first, count; /* of the ring; changed with the socket's lock held besides */
+    unsigned room; /* how many there may be; guarded by the socket's lock */
+    int sleepers;
+    nng_bell bell; /* something has come */
+} nng_ahead;
+
+/* posts.c: messages that stand in line to be sent. */
+typedef struct {
+    struct nng_post *all;
+    atomic_int begun;
+    pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    struct nng_post *spare;
+    int count;
+    size_t bytes;
+    nng_bell bell; /* there is room, and a peer */
+} nng_posts;
 
 typedef struct anymq_nng_socket {
     anymq_nng_library *library;
@@ -85,6 +114,8 @@ typedef struct anymq_nng_socket {
     nng_wait *spare;
     atomic_int interrupted;
     nng_reply reply;
+    nng_ahead ahead;
+    nng_posts posts;
     nng_pipes pipes;
     _Atomic uint64_t sent;
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
@@ -114,6 +145,7 @@ static inline nng_msg *nng_message(const anymq_msg *m)
 int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message); /* with its lock held */
+int anymq_nng_failure(anymq_nng_socket *s, int result); /* the result of an operation, as the engine knows it */
 void anymq_nng_interrupt(void *socket);
 void anymq_nng_free_waits(anymq_nng_socket *s);
 int64_t anymq_nng_clock_ms(void);
@@ -126,7 +158,26 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock hel
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
 
-/* readiness.c: descriptors for event loops, or -1 */
+/* ahead.c */
+int anymq_nng_receives_ahead(const anymq_nng_socket *s); /* whether this kind of socket can */
+int anymq_nng_ahead_fd(anymq_nng_socket *s); /* readable when something has come; begins it */
+int anymq_nng_ahead_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_ahead_wake(anymq_nng_socket *s);
+void anymq_nng_ahead_free(anymq_nng_socket *s);
+
+/* posts.c */
+int anymq_nng_can_post(const anymq_nng_socket *s); /* whether this kind of socket can */
+int anymq_nng_post_fd(anymq_nng_socket *s); /* readable when a post would be taken; begins it */
+int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m);
+void anymq_nng_post_peer(anymq_nng_socket *s); /* a peer has come */
+int anymq_nng_posted(anymq_nng_socket *s); /* how many stand in line */
+void anymq_nng_posts_free(anymq_nng_socket *s);
+
+/* readiness.c: bells, and descriptors for event loops, or -1 */
+int anymq_nng_bell_open(nng_bell *bell);
+void anymq_nng_bell_close(nng_bell *bell);
+void anymq_nng_ring(nng_bell *bell);
+void anymq_nng_unring(nng_bell *bell);
 int anymq_nng_send_fd(anymq_nng_socket *s);
 int anymq_nng_wait_fd(void *socket, int direction);
 

@@ -56,7 +56,7 @@ static void return_wait(anymq_nng_socket *s, nng_wait *wait)
     s->spare = wait;
 }
 
-static int failure(anymq_nng_socket *s, int result)
+int anymq_nng_failure(anymq_nng_socket *s, int result)
 {
     if (result == NNG_ETIMEDOUT || result == NNG_EAGAIN)
         return ANYMQ_AGAIN;
@@ -115,7 +115,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
             fn->msg_header_clear(left);
         anymq_nng_fill_message(s, m, left);
     }
-    return failure(s, result);
+    return anymq_nng_failure(s, result);
 }
 
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
@@ -128,6 +128,8 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
 
     if (s->flags & NNG_IS_STATEFUL)
         return anymq_nng_reply_recv(s, m, timeout_ms);
+    if (atomic_load(&s->ahead.begun))
+        return anymq_nng_ahead_recv(s, m, timeout_ms);
     if (timeout_ms == 0 && s->filters_late)
         timeout_ms = 1;
     pthread_mutex_lock(&s->lock);
@@ -153,7 +155,7 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
     return_wait(s, wait);
     pthread_mutex_unlock(&s->lock);
     if (result != 0)
-        return failure(s, result);
+        return anymq_nng_failure(s, result);
     anymq_nng_fill_message(s, m, message);
     anymq_nng_note_received(s, m);
     return ANYMQ_OK;
@@ -187,6 +189,7 @@ void anymq_nng_interrupt(void *socket)
         s->library->fn.aio_abort(wait->aio, NNG_ECANCELED);
     pthread_mutex_unlock(&s->lock);
     anymq_nng_reply_wake(s);
+    anymq_nng_ahead_wake(s);
 }
 
 void anymq_nng_free_waits(anymq_nng_socket *s)

@@ -159,6 +159,16 @@ def fill(sender: anymq.Socket, *, patience: float = 0.5) -> int:
     pytest.fail("there is no end to what this socket takes")
 
 
+async def afill(sender: anymq.Socket, *, patience: float = 0.5) -> int:
+    """`fill`, awaited: a library may take more of what is sent by event loops."""
+    for count in range(100_000):
+        try:
+            await sender.asend(b"x" * 100_000, timeout=patience)
+        except Timeout:
+            return count
+    pytest.fail("there is no end to what this socket takes")
+
+
 _marks = itertools.count()
 
 
@@ -391,6 +401,7 @@ __all__ = [
     "descriptors",
     "drain",
     "eventually",
+    "afill",
     "fill",
     "finish_program",
     "mapped",

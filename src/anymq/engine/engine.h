@@ -87,6 +87,7 @@ void amq_wake_close(int fd);
 int amq_group_open(void);
 int amq_group_add(int group, int fd, int mask);
 int amq_group_change(int group, int fd, int mask);
+void amq_group_remove(int group, int fd);
 /* The masks of those that had an edge; `wake` is cleared when it is among them. */
 int amq_group_poll(int group, int wake);
 

@@ -2,7 +2,8 @@
  *
  * A watch has one descriptor, which the loop registers once, for as long as it uses the socket.
  * Behind it are the library's own descriptors and a wake-up of the watch, all edge-triggered: a
- * message that nobody waits for wakes the loop once and not again and again.
+ * message that nobody waits for wakes the loop once and not again and again. A descriptor that tells
+ * what nobody waits for is left out until somebody does.
  *
  * The order that loses nothing: attempt; when it would block, want() the direction; sleep. What
  * happens after the attempt makes an edge; what an edge-triggered library (libzmq) may have told
@@ -12,6 +13,8 @@
 
 #include <string.h>
 #include <structmember.h>
+
+enum { WOKEN = 4 }; /* beside the directions, in what the group tells */
 
 typedef struct Watch {
     PyObject_HEAD
@@ -75,7 +78,7 @@ static PyObject *watch_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUS
         w->known[1] = w->known[2] = -1;
         w->group = amq_group_open();
         w->link.wake = w->group < 0 ? -1 : amq_wake_open();
-        if (w->link.wake < 0 || amq_group_add(w->group, w->link.wake, WATCH_ALL) < 0) {
+        if (w->link.wake < 0 || amq_group_add(w->group, w->link.wake, WOKEN) < 0) {
             PyErr_SetFromErrno(PyExc_OSError);
             Py_CLEAR(w);
         } else {
@@ -200,6 +203,16 @@ PyObject *amq_fileno(Handle *h, PyObject *argument)
     return PyLong_FromLong(fd);
 }
 
+/* Leave out the descriptors of these directions. */
+static void ignore(Watch *w, int directions)
+{
+    for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
+        if (directions & direction && w->known[direction] >= 0) {
+            amq_group_remove(w->group, w->known[direction]);
+            w->known[direction] = -1;
+        }
+}
+
 /* poll(): the directions that are wanted and may be ready, which are then wanted no longer. */
 static PyObject *watch_poll(Watch *w, PyObject *Py_UNUSED(ignored))
 {
@@ -210,7 +223,10 @@ static PyObject *watch_poll(Watch *w, PyObject *Py_UNUSED(ignored))
     int wanted = w->link.wanted;
     if (!amq_is_open(h))
         ready = wanted;
-    else if (h->traits & ANYMQ_EDGE && wanted != 0 && ready != 0) {
+    else if (!(h->traits & ANYMQ_EDGE)) {
+        ignore(w, ready & ~wanted);
+        ready |= ready & WOKEN ? wanted : 0;
+    } else if (wanted != 0 && ready != 0) {
         if (amq_use(h) < 0)
             return NULL;
         amq_lock(h);
