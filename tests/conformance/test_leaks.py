@@ -137,13 +137,14 @@ def test_messages_nobody_received_are_freed(sockets: Sockets) -> None:
 def once(i):
     pull = open_socket("pull", linger=0)
     push = open_socket("push", linger=0, dial=pull.listen("tcp://127.0.0.1:0").url)
+    push.wait_for_peers(timeout=10)
     try:
         for _ in range(20):
             push.send(b"x" * 100_000, timeout=0.05)
     except anymq.Timeout:
         pass
     try:
-        pull.recv_into(bytearray(1), timeout=1)
+        pull.recv_into(bytearray(1), timeout=10)
     except anymq.MessageTooLarge:
         pass
     push.close()
