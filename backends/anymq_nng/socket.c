@@ -164,16 +164,13 @@ static int call_opener(anymq_nng_library *library, const char *opener, nng_handl
     return open(id);
 }
 
-/* Before 1.2, which brought this option, a SUB looks at its subscriptions when a message is received
- * and not when it arrives. A receive without any time that finds nothing but messages to be passed
- * over then stays under way for ever, out of reach of any cancelling. */
-static int filters_late(anymq_nng_socket *s)
+/* Before 1.4, which brought this function, a SUB's descriptor cannot be relied on. Before 1.2 it
+ * tells of messages that nobody subscribed to, since they are passed over only when they are
+ * received (and an attempt that finds no others is never over). Later it is raised for a message
+ * that a waiting receive took, and then not again for the next. */
+static int descriptor_lies(const anymq_nng_library *library, int flags)
 {
-    const nng_table *fn = &s->library->fn;
-    bool prefers_new;
-
-    return (s->flags & NNG_IS_SUB) && (fn->get_bool[NNG_SOCKET] == NULL ||
-                                       fn->get_bool[NNG_SOCKET](s->id, "sub:prefnew", &prefers_new) != 0);
+    return (flags & NNG_IS_SUB) && library->fn.stat_bool == NULL;
 }
 
 anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener, int flags, int *error)
@@ -184,7 +181,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
     if (s == NULL)
         return NULL;
     s->library = library;
-    s->flags = flags;
+    s->flags = flags | (descriptor_lies(library, flags) ? NNG_FD_LIES : 0);
     atomic_store(&s->send_fd, -1);
     atomic_store(&s->recv_fd, -1);
     atomic_store(&s->reply.fd, -1);
@@ -194,7 +191,6 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
         free(s);
         return NULL;
     }
-    s->filters_late = filters_late(s);
     pthread_mutex_init(&s->lock, NULL);
     *error = anymq_nng_pipes_init(s);
     if (*error == 0)
