@@ -153,6 +153,7 @@ def _probe_transport(library: Library, socket: object, name: str, url: str) -> S
     if name in NOT_OFFERED:
         return absent(NOT_OFFERED[name], evidence)
     if code == 0 and name in UNSOUND_BEFORE_1_4 and library.before_1_4:
+        evidence += "; no symbol nng_stat_bool"
         return absent(UNSOUND_BEFORE_1_4[name], evidence, "nng 1.4 or later")
     if code == 0:
         return _secured(library, evidence) if secure else native(evidence)
