@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LET_IN_ROUNDS = 8, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90 };
+enum { LET_IN_ROUNDS = 8, BE_LET_IN_ROUNDS = 40, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90 };
 
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 {
@@ -105,27 +105,33 @@ static int try_recv(void *socket, anymq_msg *m)
     return anymq_nng_wait_recv(socket, m, 0);
 }
 
-static int awaits_first_peer(anymq_nng_socket *s, uint32_t listener)
+/* nng loses a descriptor when a listener closes just as a peer completes its handshake. And before 1.5
+ * (not seen later), where an inproc dialer closes between being accepted and being told so, the
+ * listener keeps a peer that is gone, for ever. */
+static int rounds_for_first_peer(anymq_nng_socket *s, uint32_t number)
 {
-    int found = 0;
+    int rounds = 0;
 
     pthread_mutex_lock(&s->pipes.lock);
     for (size_t i = 0; i < s->pipes.endpoint_count; i++) {
         const nng_endpoint *endpoint = &s->pipes.endpoints[i];
-        if ((endpoint->number & NNG_LISTENER_BIT) && (listener == 0 || endpoint->number == listener))
-            found |= !endpoint->had_peer;
+        if (endpoint->had_peer || (number != 0 && endpoint->number != number))
+            continue;
+        if (endpoint->number & NNG_LISTENER_BIT)
+            rounds = rounds > LET_IN_ROUNDS ? rounds : LET_IN_ROUNDS;
+        else if (strncmp(endpoint->url, "inproc:", 7) == 0)
+            rounds = BE_LET_IN_ROUNDS;
     }
     pthread_mutex_unlock(&s->pipes.lock);
-    return found;
+    return rounds;
 }
 
-/* nng loses a descriptor when a listener closes just as a peer completes its handshake. A listener
- * that nobody has come through yet may have its first peer at the door: let it come in. */
-void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t listener)
+/* An endpoint that had no peer yet may have its first one at the door: let them come together. */
+void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t number)
 {
     struct timespec moment = {0, 500000};
 
-    for (int round = 0; round < LET_IN_ROUNDS && awaits_first_peer(s, listener); round++)
+    for (int round = 0; round < rounds_for_first_peer(s, number); round++)
         nanosleep(&moment, NULL);
 }
 

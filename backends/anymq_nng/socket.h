@@ -99,7 +99,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
 /* Open the socket anew with another function; NNG_EBUSY once it has an endpoint. */
 int anymq_nng_reopen(anymq_nng_socket *socket, const char *opener, int flags);
 int anymq_nng_close(anymq_nng_socket *socket); /* for a socket that no handle owns */
-void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t listener); /* before it is closed; 0: all */
+void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t endpoint); /* before it is closed; 0: all */
 uint32_t anymq_nng_id(anymq_nng_socket *socket);
 void anymq_nng_fill_ops(anymq_ops *ops);
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message);

@@ -176,3 +176,17 @@ def test_a_request_that_was_not_sent_can_be_sent_again(sockets: Sockets) -> None
     assert rep.recv() == b"question"
     rep.send(b"answer")
     assert req.recv() == b"answer"
+
+
+@pytest.mark.parametrize("name", [*BEFORE_1_4, "nng-1.4.0-debian"])
+def test_an_inproc_dialer_that_closes_at_once_is_noticed(name: str) -> None:
+    """Closed between being accepted and being told so, it would remain a peer for ever."""
+    backend = open_lab_build(name)
+    for number in range(300):
+        with anymq.Socket("pull", backend=backend) as pull:
+            events = pull.events(timeout=LIMIT)
+            url = pull.listen(f"inproc://brief-{number}").url
+            push = anymq.Socket("push", backend=backend, dial=url)
+            assert next(event for event in events).kind == "connected"
+            push.close()
+            assert next(event for event in events).kind == "disconnected"
