@@ -292,6 +292,7 @@ REFUSED = "the library under test lacks "
 _PRELUDE = """\
 import faulthandler, os, signal, sys, threading, time
 faulthandler.register(signal.SIGUSR1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import anymq
 backend = anymq.get_backend(sys.argv[1], library=sys.argv[2])
 LIMIT = {limit}
