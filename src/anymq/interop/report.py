@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 __all__ = ["OUTCOMES", "Report", "Run"]
@@ -57,6 +57,19 @@ class Run:
     seconds: float = 0.0
     detail: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it was possible and went wrong."""
+        return self.outcome not in ("ok", "unsupported")
+
+    def followed_by(self, second: Run) -> Run:
+        """This run, with what a second one of the same came to in its detail."""
+        same = (self.outcome, self.detail) == (second.outcome, second.detail)
+        told = "the same" if same else second.outcome
+        if second.detail and not same:
+            told += f" ({second.detail})"
+        return replace(self, detail="; ".join(filter(None, [self.detail, f"run again: {told}"])))
+
 
 @dataclass(frozen=True)
 class Report:
@@ -74,7 +87,7 @@ class Report:
     @property
     def failures(self) -> list[Run]:
         """Runs that were possible and went wrong."""
-        return [run for run in self.runs if run.outcome not in ("ok", "unsupported")]
+        return [run for run in self.runs if run.failed]
 
     @property
     def ok(self) -> bool:
