@@ -73,7 +73,7 @@ def test_a_missing_message_is_lost() -> None:
 
 def test_what_failed_is_run_again_and_both_are_told() -> None:
     for run in check(report_of("drop", again=True), "lost"):
-        assert run.detail == "to good: 1 lost of 5, of 100 bytes; run again: the same"
+        assert run.detail == "to good: 1 lost of 5, of 100 bytes; run again: lost"
     report = report_of("die once", again=True)
     assert [run.outcome for run in report.runs] == ["ok", "ok", "crashed", "ok"]
     assert report.runs[2].detail.endswith("about to die; run again: ok")

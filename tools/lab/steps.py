@@ -154,9 +154,10 @@ def interop(
     jobs: int,
     protocols: list[str] | None = None,
     transports: list[str] | None = None,
+    again: bool = False,
     say: Say = print,
 ) -> dict[str, Any]:
-    """Let each build talk to each; they must be of one wire."""
+    """Let each build talk to each; they must be of one wire. With `again` failures run twice."""
     from anymq.interop import Build, Plan, run
 
     builds = list(found)
@@ -172,7 +173,7 @@ def interop(
         sizes=SIZES,
         count=3,
         timeout=TIME,
-        again=True,
+        again=again,
         **choice,
     )
     count = 0

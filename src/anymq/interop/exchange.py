@@ -13,6 +13,7 @@ from .patterns import Pattern
 from .plan import Cell, Plan, messages
 from .process import Failed, Side, failure, replies
 from .report import Run
+from .workers.talk import STOPPED
 
 __all__ = ["exchange", "judge", "new_key"]
 
@@ -142,7 +143,7 @@ def judge(
     sent, delivered = sum(way.sent for way in ways), sum(way.delivered for way in ways)
     details = [way.detail for way in ways if way.detail]
     wrong = [text for part in said for text in part["wrong"]]
-    late = sorted({part["timeout"] for part in said if part["timeout"]})
+    late = sorted({part["timeout"] for part in said} - {"", STOPPED})
     corrupt, lost = any(way.corrupt for way in ways), any(way.lost for way in ways)
     disordered = not all(way.ordered for way in ways)
     if corrupt:

@@ -63,12 +63,9 @@ class Run:
         return self.outcome not in ("ok", "unsupported")
 
     def followed_by(self, second: Run) -> Run:
-        """This run, with what a second one of the same came to in its detail."""
-        same = (self.outcome, self.detail) == (second.outcome, second.detail)
-        told = "the same" if same else second.outcome
-        if second.detail and not same:
-            told += f" ({second.detail})"
-        return replace(self, detail="; ".join(filter(None, [self.detail, f"run again: {told}"])))
+        """This run, with the outcome of a second one of the same in its detail."""
+        told = f"run again: {second.outcome}"
+        return replace(self, detail=f"{self.detail}; {told}" if self.detail else told)
 
 
 @dataclass(frozen=True)
