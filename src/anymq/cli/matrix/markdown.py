@@ -248,8 +248,8 @@ def _interop(wire: WireRuns, file: str) -> list[str]:
     if failing:
         lines += [
             "",
-            "What was not ok, as *the sender listens* / *the receiver listens*; the builds' numbers",
-            "are those of the table above:",
+            "What was not ok, as *the sender listens* / *the receiver listens*; the numbers",
+            "of builds are those of the table above:",
         ]
     for lane in failing:
         lines += _lane(wire, lane)
