@@ -55,6 +55,7 @@ def test_a_larger_one_is_not_and_smaller_ones_follow(sockets: Sockets, transport
 
 @pytest.mark.transports("ws")
 @pytest.mark.differs("D3")
+@pytest.mark.differs("D12")
 def test_smaller_ones_follow_over_websockets(sockets: Sockets, transport: str) -> None:
     smaller_ones_follow(sockets, transport)
 
