@@ -150,6 +150,8 @@ int anymq_nng_drained(void *socket);
 nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
 /* A pipe's counter goes with it. Taken before the list is locked; NULL where it will not be missed. */
 nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
+/* Whether a pipe is among them; true also where there are none. */
+int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe);
 void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer);
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
 

@@ -85,6 +85,12 @@ DIFFERENCES: dict[str, Difference] = {
         lambda backend: "inproc-leaks" in backend.quirks,
         only={"transport": frozenset({"inproc"})},
     ),
+    "D25": Difference(
+        "a PUSH may use a connection that has ended in the moment its message was written",
+        lambda backend: "push-uses-what-ended" in backend.quirks,
+        only={"pattern": frozenset({"push-pull"})},
+        run=False,
+    ),
     "D30": Difference(
         "a message that is too large for the system's buffers is cut short by a close right behind",
         _zmtp_before(4, 1, 6),
