@@ -154,3 +154,13 @@ def test_nothing_to_send_no_delay(sockets: Sockets, linger: float | None) -> Non
     other.close()
     lone.close()
     assert time.monotonic() - begin < 1
+
+
+def test_listeners_close_without_delay(sockets: Sockets, transport: str) -> None:
+    listening = [sockets.open(sockets.ordinary, linger=30.0) for _ in range(20)]
+    for socket in listening:
+        socket.listen(sockets.url(transport))
+    begin = time.monotonic()
+    for socket in listening:
+        socket.close()
+    assert time.monotonic() - begin < 2
