@@ -471,11 +471,12 @@ class Socket(AwaitingCalls):
         Raises:
             UnsupportedFeature: it counts nothing (`statistics`).
         """
+        peers = self._handle.peers()  # a closed socket is refused as closed, whatever it lacks
         self._backend.require("statistics")
         counters = {
             "messages_sent": self._handle.sent,
             "messages_received": self._handle.received,
-            "peers": self._handle.peers(),
+            "peers": peers,
         }
         counters.update(self._native.statistics())
         return counters

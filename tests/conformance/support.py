@@ -354,9 +354,11 @@ def finish_program(process: subprocess.Popen[str], *, limit: float = 30.0) -> tu
     return out, time.monotonic() - begin
 
 
-def run_program(backend: Backend, source: str, *args: str, limit: float = 30.0) -> str:
+def run_program(
+    backend: Backend, source: str, *args: str, limit: float = 30.0, **options: Any
+) -> str:
     """What a program wrote (see `start_program`); fails unless it succeeds."""
-    out, _ = finish_program(start_program(backend, source, *args), limit=limit)
+    out, _ = finish_program(start_program(backend, source, *args, **options), limit=limit)
     return out
 
 
