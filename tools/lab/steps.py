@@ -64,6 +64,7 @@ def _ask(found: Found, say: Say) -> dict[str, Any]:
         "identified_by": IDENTIFIED[build.library] if answer["loads"] else None,
         "in_ci": bool(build.ci),
         "features": _named(answer.get("features"), answer.get("path"), found),
+        "quirks": answer.get("quirks"),
     }
 
 

@@ -5,8 +5,10 @@
  * message that nobody waits for wakes the loop once and not again and again.
  *
  * The order that loses nothing: attempt; when it would block, want() the direction; sleep. What
- * happens after the attempt makes an edge; what an edge-triggered library (libzmq) may have told
- * somebody else is asked for by want(), and told by settle() in wait.c after that.
+ * happens after that makes an edge. What happened before need not: an edge-triggered library
+ * (libzmq) may have told somebody else, and the descriptor of another may have stayed ready, since
+ * the attempt itself brought the next message in. So want() asks whether to attempt again at once;
+ * what libzmq tells somebody else after that, settle() in wait.c tells.
  */
 #include "engine.h"
 
@@ -147,7 +149,11 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     set_wanted(w, (int)direction, 0);
     amq_lock(h);
     int fd = h->ops->wait_fd(h->sock, (int)direction);
-    bool again = h->traits & ANYMQ_EDGE && h->ops->events(h->sock) & direction;
+    bool again;
+    if (h->traits & ANYMQ_EDGE)
+        again = h->ops->events(h->sock) & direction;
+    else /* nanomsg drops what a SUB did not subscribe to, and may have taken in the next by then */
+        again = fd >= 0 && amq_poll(fd, -1, 0) > 0;
     amq_unlock(h);
     int failed = 0;
     if (fd >= 0 && fd != w->known[direction]) {

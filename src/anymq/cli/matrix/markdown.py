@@ -18,6 +18,7 @@ from .tables import (
     WireRuns,
     differences,
     notes,
+    quirks,
     wires,
 )
 
@@ -82,6 +83,7 @@ def render(results: Results, folder: str = "", html: str = "") -> str:
         for wire in wires(results):
             lines += _interop(wire, f"{folder}/interop/{wire.wire}.json")
         lines += _differences(results, folder)
+        lines += _quirks(results, folder)
         lines += _conformance(results, folder)
     return "\n".join(lines) + "\n"
 
@@ -362,6 +364,20 @@ def _differences(results: Results, folder: str) -> list[str]:
             for row in rows
         ],
     )
+
+
+def _quirks(results: Results, folder: str) -> list[str]:
+    """What the suite need not show, but the backend knows of the library that it has opened."""
+    rows = [[row.name, row.text, ", ".join(row.builds)] for row in quirks(results)]
+    if not rows:
+        return []
+    return [
+        "",
+        f"From {folder}/features/, one file for each build: what the library that was loaded does",
+        "otherwise than the common behaviour, as `anymq features` tells of yours too.",
+        "",
+        *table(["quirk", "what it does", "builds"], rows),
+    ]
 
 
 def _names(tests: Iterable[str]) -> set[str]:
