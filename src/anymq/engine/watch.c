@@ -147,7 +147,11 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     set_wanted(w, (int)direction, 0);
     amq_lock(h);
     int fd = h->ops->wait_fd(h->sock, (int)direction);
-    bool again = h->traits & ANYMQ_EDGE && h->ops->events(h->sock) & direction;
+    bool again;
+    if (h->traits & ANYMQ_EDGE)
+        again = h->ops->events(h->sock) & direction;
+    else /* what was attempted in vain may have been followed by more, without an edge between */
+        again = fd >= 0 && amq_poll(fd, -1, 0) > 0;
     amq_unlock(h);
     int failed = 0;
     if (fd >= 0 && fd != w->known[direction]) {
