@@ -12,7 +12,7 @@
  * are large: as many as hold AHEAD_BYTES of such as came last.
  *
  * A REP or RESPONDENT cannot receive ahead, because what it receives decides whom it answers; REQ
- * and SURVEYOR have one receive for each request (reply.c).
+ * and SURVEYOR have one receive for each request, and a SUB of some versions has one too (reply.c).
  *
  * Two locks: the socket's serialises submitting and taking; the ring's own is all that a callback
  * takes, so that nng may run it whenever it likes.
@@ -35,7 +35,7 @@ typedef struct nng_early {
 
 int anymq_nng_receives_ahead(const anymq_nng_socket *s)
 {
-    return !(s->flags & (NNG_IS_STATEFUL | NNG_TO_ASKER));
+    return !(s->flags & (NNG_KEEPS_RECEIVE | NNG_TO_ASKER));
 }
 
 /* With the ring's lock held. */

@@ -1,8 +1,10 @@
-/* Descriptors for event loops.
+/* Bells, and descriptors for event loops.
  *
- * nng's own poll descriptor is written to by the thread that brings a message, where a callback
- * would first go through another of nng's threads. A REQ or SURVEYOR has none that could be used:
- * its receive belongs to the request and stays under way (reply.c), so its callback tells.
+ * Most sockets ring a bell when what they received ahead has come (ahead.c) and when they would take
+ * what is sent (posts.c). A REQ or SURVEYOR has a receive that belongs to the request and stays under
+ * way (reply.c), so its callback tells; and so does that of a SUB of the versions whose own
+ * descriptor lies. What is left is watched through nng's own poll descriptors: those are written to
+ * by the thread that brings a message, where a callback would first go through another.
  */
 #include "socket.h"
 
@@ -83,7 +85,7 @@ int anymq_nng_wait_fd(void *socket, int direction)
 
     if (direction == ANYMQ_WRITABLE)
         return anymq_nng_can_post(s) ? anymq_nng_post_fd(s) : anymq_nng_send_fd(s);
-    if (s->flags & NNG_IS_STATEFUL)
+    if (s->flags & NNG_KEEPS_RECEIVE)
         return anymq_nng_reply_fd(s);
     return anymq_nng_receives_ahead(s) ? anymq_nng_ahead_fd(s) : recv_fd(s);
 }
