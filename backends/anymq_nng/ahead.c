@@ -21,9 +21,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { AHEAD = 32, AHEAD_BYTES = 65536 };
 
@@ -86,7 +84,6 @@ static int begin(anymq_nng_socket *s)
 {
     const nng_table *fn = &s->library->fn;
     nng_ahead *ahead = &s->ahead;
-    pthread_condattr_t attributes;
     nng_early *ring = calloc(AHEAD, sizeof *ring);
     int rv = ring == NULL ? NNG_ENOMEM : anymq_nng_bell_open(&ahead->bell);
 
@@ -102,10 +99,7 @@ static int begin(anymq_nng_socket *s)
         return rv;
     }
     pthread_mutex_init(&ahead->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&ahead->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    anymq_nng_condition_init(&ahead->changed);
     ahead->ring = ring;
     ahead->room = 1; /* until it is seen how large messages are */
     atomic_store(&ahead->begun, 1);

@@ -6,11 +6,13 @@
  * is connected; they go out in order and without anybody's help. Those that stand there when the last
  * peer goes are for the next one, and closing waits for them as for all that was sent.
  *
- * Whoever sends does so from then on; one that finds no room waits behind those in line.
+ * Whoever sends does so from then on, and waits for room in the line.
  */
 #include "socket.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* So many messages, or the first that makes it so many bytes. A loop is woken for several at once. */
 enum { POSTS = 32, POST_BYTES = 65536, POSTS_LOW = POSTS / 2, POST_BYTES_LOW = POST_BYTES / 2 };
@@ -45,6 +47,8 @@ static void taken(void *arg)
     posts->bytes -= post->size;
     if (--posts->count <= POSTS_LOW && posts->bytes <= POST_BYTES_LOW)
         anymq_nng_ring(&posts->bell);
+    if (posts->sleepers > 0)
+        pthread_cond_broadcast(&posts->changed);
     pthread_mutex_unlock(&posts->lock);
 }
 
@@ -87,6 +91,7 @@ static int begin(anymq_nng_socket *s)
         return rv;
     }
     pthread_mutex_init(&posts->lock, NULL);
+    anymq_nng_condition_init(&posts->changed);
     posts->all = posts->spare = all;
     atomic_store(&posts->begun, 1);
     return 0;
@@ -115,6 +120,16 @@ void anymq_nng_post_peer(anymq_nng_socket *s)
         return;
     pthread_mutex_lock(&s->posts.lock);
     anymq_nng_ring(&s->posts.bell);
+    pthread_cond_broadcast(&s->posts.changed);
+    pthread_mutex_unlock(&s->posts.lock);
+}
+
+void anymq_nng_posts_wake(anymq_nng_socket *s)
+{
+    if (!atomic_load(&s->posts.begun))
+        return;
+    pthread_mutex_lock(&s->posts.lock);
+    pthread_cond_broadcast(&s->posts.changed);
     pthread_mutex_unlock(&s->posts.lock);
 }
 
@@ -130,7 +145,7 @@ int anymq_nng_posted(anymq_nng_socket *s)
     return count;
 }
 
-int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m)
+static int attempt(anymq_nng_socket *s, anymq_msg *m)
 {
     const nng_table *fn = &s->library->fn;
     nng_posts *posts = &s->posts;
@@ -158,6 +173,41 @@ int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m)
     return ANYMQ_OK;
 }
 
+/* Until there is room, or the time is over. */
+static void sleep_until(anymq_nng_socket *s, int64_t deadline_ms)
+{
+    nng_posts *posts = &s->posts;
+    struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
+    int rv = 0;
+
+    pthread_mutex_lock(&posts->lock);
+    posts->sleepers++;
+    while (!has_room(s) && !atomic_load(&s->interrupted) && rv != ETIMEDOUT) {
+        if (deadline_ms < 0)
+            pthread_cond_wait(&posts->changed, &posts->lock);
+        else
+            rv = pthread_cond_timedwait(&posts->changed, &posts->lock, &until);
+    }
+    posts->sleepers--;
+    pthread_mutex_unlock(&posts->lock);
+}
+
+int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
+{
+    int64_t deadline = timeout_ms <= 0 ? timeout_ms : anymq_nng_clock_ms() + timeout_ms;
+
+    for (;;) {
+        int result = attempt(s, m);
+        if (result != ANYMQ_AGAIN)
+            return result;
+        if (timeout_ms != 0 && atomic_load(&s->interrupted))
+            return ANYMQ_INTERRUPTED;
+        if (timeout_ms == 0 || (timeout_ms > 0 && anymq_nng_clock_ms() >= deadline))
+            return ANYMQ_AGAIN;
+        sleep_until(s, deadline);
+    }
+}
+
 /* After the socket was closed. */
 void anymq_nng_posts_free(anymq_nng_socket *s)
 {
@@ -167,6 +217,7 @@ void anymq_nng_posts_free(anymq_nng_socket *s)
         for (int i = 0; i < POSTS; i++)
             s->library->fn.aio_wait(posts->all[i].aio);
         release(s, posts->all);
+        pthread_cond_destroy(&posts->changed);
         pthread_mutex_destroy(&posts->lock);
     }
     anymq_nng_bell_close(&posts->bell);

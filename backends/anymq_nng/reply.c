@@ -37,15 +37,10 @@ static void received(void *arg)
 
 int anymq_nng_reply_init(anymq_nng_socket *s)
 {
-    pthread_condattr_t attributes;
-
     if (!(s->flags & NNG_KEEPS_RECEIVE))
         return 0;
     pthread_mutex_init(&s->reply.lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->reply.changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    anymq_nng_condition_init(&s->reply.changed);
     return s->library->fn.aio_alloc(&s->reply.aio, received, s);
 }
 

@@ -97,7 +97,15 @@ static int try_send(void *socket, anymq_msg *m)
     anymq_nng_socket *s = socket;
     int patience = s->flags & NNG_TO_ASKER ? REPLY_PATIENCE_MS : s->flags & NNG_TO_ALL ? HAND_OVER_MS : 0;
 
-    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m) : anymq_nng_wait_send(s, m, patience);
+    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, 0) : anymq_nng_wait_send(s, m, patience);
+}
+
+static int wait_send(void *socket, anymq_msg *m, int timeout_ms)
+{
+    anymq_nng_socket *s = socket;
+
+    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, timeout_ms)
+                                        : anymq_nng_wait_send(s, m, timeout_ms);
 }
 
 static int try_recv(void *socket, anymq_msg *m)
@@ -250,7 +258,7 @@ void anymq_nng_fill_ops(anymq_ops *ops)
         .try_send = try_send,
         .try_recv = try_recv,
         .wait_fd = anymq_nng_wait_fd,
-        .wait_send = anymq_nng_wait_send,
+        .wait_send = wait_send,
         .wait_recv = anymq_nng_wait_recv,
         .interrupt = anymq_nng_interrupt,
         .drained = anymq_nng_drained,

@@ -100,8 +100,9 @@ typedef struct {
     struct nng_post *all;
     atomic_int begun;
     pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    pthread_cond_t changed;
     struct nng_post *spare;
-    int count;
+    int count, sleepers;
     size_t bytes;
     nng_bell bell; /* there is room, and a peer */
 } nng_posts;
@@ -150,6 +151,7 @@ int anymq_nng_failure(anymq_nng_socket *s, int result); /* the result of an oper
 void anymq_nng_interrupt(void *socket);
 void anymq_nng_free_waits(anymq_nng_socket *s);
 int64_t anymq_nng_clock_ms(void);
+void anymq_nng_condition_init(pthread_cond_t *condition); /* whose limits are of that clock */
 
 /* reply.c */
 int anymq_nng_reply_init(anymq_nng_socket *s);
@@ -169,7 +171,8 @@ void anymq_nng_ahead_free(anymq_nng_socket *s);
 /* posts.c */
 int anymq_nng_can_post(const anymq_nng_socket *s); /* whether this kind of socket can */
 int anymq_nng_post_fd(anymq_nng_socket *s); /* readable when a post would be taken; begins it */
-int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m);
+int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_posts_wake(anymq_nng_socket *s);
 void anymq_nng_post_peer(anymq_nng_socket *s); /* a peer has come */
 int anymq_nng_posted(anymq_nng_socket *s); /* how many stand in line */
 void anymq_nng_posts_free(anymq_nng_socket *s);

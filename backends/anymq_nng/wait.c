@@ -20,6 +20,16 @@ int64_t anymq_nng_clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void anymq_nng_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 /* With the socket's lock held. */
 static int take_wait(anymq_nng_socket *s, nng_wait **out)
 {
@@ -188,6 +198,7 @@ void anymq_nng_interrupt(void *socket)
     pthread_mutex_unlock(&s->lock);
     anymq_nng_reply_wake(s);
     anymq_nng_ahead_wake(s);
+    anymq_nng_posts_wake(s);
 }
 
 void anymq_nng_free_waits(anymq_nng_socket *s)
