@@ -60,11 +60,6 @@ def _hands_down_descriptors(backend: Backend) -> bool:
         return stat.S_ISSOCK(os.fstat(fd).st_mode) and os.get_inheritable(fd)
 
 
-def _polyamorous_before(backend: Backend, *version: int) -> bool:
-    """Libraries with a polyamorous PAIR1, up to the version that mended something."""
-    return backend.supports("option.polyamorous") and backend.library.version < version
-
-
 DIFFERENCES: dict[str, Difference] = {
     "D2": Difference(
         "the library always sends small messages at once: `tcp_nodelay=False` is refused",
@@ -98,6 +93,12 @@ DIFFERENCES: dict[str, Difference] = {
         lambda backend: "may-end-the-process" in backend.quirks,
         run=False,
     ),
+    "D25": Difference(
+        "a PUSH may use a connection that has ended in the moment its message was written",
+        lambda backend: "push-uses-what-ended" in backend.quirks,
+        only={"pattern": frozenset({"push-pull"})},
+        run=False,
+    ),
     "D30": Difference(
         "a message that is too large for the system's buffers is cut short by a close right behind",
         _zmtp_before(4, 1, 6),
@@ -106,14 +107,6 @@ DIFFERENCES: dict[str, Difference] = {
     "D31": Difference(
         "programs that are executed inherit sockets by which the library wakes its own threads",
         _hands_down_descriptors,
-    ),
-    "D20": Difference(
-        "an empty message is lost over ws, unless the protocol puts a header before it",
-        lambda backend: _polyamorous_before(backend, 1, 2),
-        {
-            "transport": frozenset({"ws"}),
-            "pattern": frozenset({"pair-pair", "push-pull", "pub-sub", "bus-bus"}),
-        },
     ),
     "D32": Difference(
         "a second request, sent before the first was answered, loses the way to the replier",
@@ -135,7 +128,8 @@ DIFFERENCES: dict[str, Difference] = {
         only={"transport": frozenset({"ws"}), "pattern": frozenset({"pub-sub"})},
     ),
     "D35": Difference(
-        "opening and closing hundreds of sockets at a time may crash the process",
+        "a connection that comes or goes while its socket is closed may end the process: two "
+        "threads use the socket's monitor at once",
         _zmtp_before(4, 1, 6),
         run=False,
     ),

@@ -86,6 +86,22 @@ def test_a_peer_that_dialled_reads_later(sockets: Sockets, protocols: str) -> No
         reader.close()
 
 
+@pytest.mark.transports("tcp", "ipc")
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_a_listening_sender_that_closes_at_once(sockets: Sockets, transport: str) -> None:
+    """It gives up its address with the rest: peers that dialled it must not lose what was sent."""
+    for _ in range(20):
+        push = sockets.open("push", linger=30.0)
+        pull = sockets.open("pull", dial=push.listen(sockets.url(transport)).url)
+        sockets.connected(push, pull)
+        reader = Reader(pull, 40)
+        for size in range(40):
+            push.send(b"x" * size)
+        push.close()
+        assert reader.finish() == list(range(40))
+        pull.close()
+
+
 @pytest.mark.requires("protocol.req", "protocol.rep")
 def test_the_last_reply(sockets: Sockets) -> None:
     """A replier that answers and closes has answered."""

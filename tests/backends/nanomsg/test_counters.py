@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket as tcp
+
 import pytest
 
 import anymq
@@ -47,8 +49,10 @@ def test_coming_and_going(nanomsg: NanomsgBackend) -> None:
 
 
 def test_refused(nanomsg: NanomsgBackend) -> None:
-    with Bare(nanomsg, "push") as push:
-        push.dial(free_url(nanomsg))
+    # A port that is held and not listened at, so that nobody else can come to listen there.
+    with tcp.socket() as held, Bare(nanomsg, "push") as push:
+        held.bind(("127.0.0.1", 0))
+        push.dial(f"tcp://127.0.0.1:{held.getsockname()[1]}")
         assert set(eventually(push.events)) == {REFUSED}
 
 

@@ -22,7 +22,7 @@ from .channel import Channel, Stopped
 from .on_pynng import with_port
 from .payload import mark_number
 from .serve import hello, serve
-from .talk import Endpoint, Talk
+from .talk import STOPPED, Endpoint, Talk
 
 __all__ = ["main"]
 
@@ -142,7 +142,7 @@ class CatEndpoint(Endpoint):
         except TimeoutError:
             problem = "the time is over"
         except Stopped:
-            problem = "stopped, as the other side was"
+            problem = STOPPED
         return {
             "sent": talk.sent,
             "order": talk.into.order,
