@@ -113,7 +113,7 @@ DIFFERENCES: dict[str, Difference] = {
         _zmtp_before(4, 2),
     ),
     "D33": Difference(
-        "handshakes are not told of: a peer of another protocol counts for a moment",
+        "handshakes are not told of: a peer counts before it can be sent to, if it ever can",
         _zmtp_before(4, 3),
         run=False,
     ),
