@@ -62,7 +62,7 @@ def run(
         raise Failure(f"cannot run {shown}: {error}") from None
     took = time.monotonic() - started
     if tag and kept:
-        say(f"{tag} ended with: {kept[-1].strip(' =\n')}")
+        say(f"{tag} ended with: {kept[-1].strip().strip('= ')}")
     if program.returncode != 0:
         if quiet:
             print("".join(kept), end="", flush=True)

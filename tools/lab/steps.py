@@ -207,8 +207,8 @@ EXCHANGES = 2
 """How many at the same time for each job: an exchange mostly waits."""
 
 SIZES = (1, 100, 64 * 1024, 0, 1024 * 1024)
-"""Bytes of the messages that builds exchange. Some lose empty ones, and what is asked then never
-answers: those come late, so that the others have been tried."""
+"""Bytes of the messages that builds exchange. The empty ones come late: where a library loses one,
+a dialogue ends there, and the others have been tried."""
 
 TIME = 5.0
 """Seconds that an exchange may take; one that goes well takes a hundredth of that."""
