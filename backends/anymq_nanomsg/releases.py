@@ -91,6 +91,7 @@ def _quirks(before_1_1: bool) -> dict[str, str]:
             "inproc-leaks": "before 1.1 an inproc listener that is closed before those who dialled "
             "it leaves 4 KiB of each behind",
             "may-end-the-process": "before 1.1 the process may end when a connection is lost in "
-            "its handshake, or an inproc one is closed while messages are under way",
+            "its handshake, a ws one is ended by its listener, or an inproc one is closed while "
+            "messages are under way",
         }
     return found

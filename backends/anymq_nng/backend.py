@@ -44,8 +44,8 @@ class NngBackend(Backend):
 
 
 def find_quirks(library: Library) -> Mapping[str, str]:
-    """nng_stat_bool came with nng 1.4, as did the PUSH of all versions since."""
-    if not library.has("nng_stat_bool"):
+    """All versions since 1.4 have the same PUSH."""
+    if library.before_1_4:
         return MappingProxyType({})
     return MappingProxyType(
         {

@@ -68,7 +68,9 @@ DIFFERENCES: dict[str, Difference] = {
     "D3": Difference(
         "a ws listener that closes a connection for good reason, as for a message above the limit, "
         "is not dialled again",
-        lambda backend: "ws-close-is-final" in backend.quirks,
+        lambda backend: (
+            "ws-close-is-final" in backend.quirks and "may-end-the-process" not in backend.quirks
+        ),
     ),
     "D4": Difference(
         "a REP must answer each request before it takes the next one",
@@ -84,6 +86,12 @@ DIFFERENCES: dict[str, Difference] = {
         "an inproc listener that is closed before those who dialled it leaves memory behind",
         lambda backend: "inproc-leaks" in backend.quirks,
         only={"transport": frozenset({"inproc"})},
+    ),
+    "D12": Difference(
+        "a connection that a ws listener closes, as for a message above the limit, may end the "
+        "process of who sends on",
+        lambda backend: "may-end-the-process" in backend.quirks,
+        run=False,
     ),
     "D25": Difference(
         "a PUSH may use a connection that has ended in the moment its message was written",
@@ -105,7 +113,7 @@ DIFFERENCES: dict[str, Difference] = {
         _zmtp_before(4, 2),
     ),
     "D33": Difference(
-        "handshakes are not told of: a peer of another protocol counts for a moment",
+        "handshakes are not told of: a peer counts before it can be sent to, if it ever can",
         _zmtp_before(4, 3),
         run=False,
     ),

@@ -62,6 +62,7 @@ def test_a_larger_one_is_not_and_smaller_ones_follow(
 @pytest.mark.transports("ws")
 @pytest.mark.patterns("pair-pair", "push-pull")
 @pytest.mark.differs("D3")
+@pytest.mark.differs("D12")
 @pytest.mark.differs("D25")
 def test_smaller_ones_follow_over_websockets(
     sockets: Sockets, pattern: Pattern, transport: str

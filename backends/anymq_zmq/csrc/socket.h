@@ -16,7 +16,7 @@ typedef struct azmq_endpoint {
     int inproc;
     int fd;                     /* listening: libzmq's own; -1: not known */
     ino_t inode;                /* of what that descriptor is */
-    ino_t file;                 /* ipc: of the name in the file system; 0: it has none */
+    ino_t file;                 /* ipc: of the name that libzmq will remove; 0: of none */
     int told;                   /* listening: libzmq tells when the address is free again */
     int closed;                 /* listening: it has told */
     int quiet;                  /* dialling: the next "retried" only follows what was told already */

@@ -152,7 +152,7 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     bool again;
     if (h->traits & ANYMQ_EDGE)
         again = h->ops->events(h->sock) & direction;
-    else /* nanomsg drops what a SUB did not subscribe to, and may have taken in the next by then */
+    else /* what the library dropped may have been followed by more, without an edge between */
         again = fd >= 0 && amq_poll(fd, -1, 0) > 0;
     amq_unlock(h);
     int failed = 0;
