@@ -1,13 +1,15 @@
-/* Receiving on REQ and SURVEYOR.
+/* Receiving by one receive that is kept under way: REQ, SURVEYOR, and SUB of some versions.
  *
- * nng ties a receive on these to the request or survey: when a receive times out or is cancelled,
- * the whole request is given up. A wait in slices would end it at the first slice. So one receive
+ * nng ties a receive to the request or survey: when a receive times out or is cancelled, the whole
+ * request is given up. A wait in slices would end it at the first slice. So one receive
  * without a time limit is kept under way, with a callback; waiters wait for the callback, and what
  * it brings after they have left is kept for the next. All errors it brings are therefore nng's
  * own: NNG_ETIMEDOUT is the end of the survey, never the end of a slice.
  *
  * Sending begins a new request or survey and ends the old one, also in nng; the receive that is
  * under way is given up before, so that an old reply never passes for a new one.
+ *
+ * A SUB whose descriptor lies is served likewise, because this receive's callback tells the truth.
  *
  * Two locks: the socket's serialises sending, submitting and collecting; the reply's is all that
  * the callback takes, so that nng may run it whenever it likes.
@@ -19,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOMENT_MS = 5 }; /* how long nng may take to run a callback of what is complete */
+/* How long nng may take to run a callback of what is complete; and where an event loop waits for it. */
+enum { MOMENT_MS = 5, SHORT_MOMENT_MS = 1 };
 
 static void tell_loops(nng_reply *reply)
 {
@@ -45,7 +48,7 @@ int anymq_nng_reply_init(anymq_nng_socket *s)
 {
     pthread_condattr_t attributes;
 
-    if (!(s->flags & NNG_IS_STATEFUL))
+    if (!(s->flags & NNG_KEEPS_RECEIVE))
         return 0;
     pthread_mutex_init(&s->reply.lock, NULL);
     pthread_condattr_init(&attributes);
@@ -60,7 +63,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
 {
     const nng_table *fn = &s->library->fn;
 
-    if (!(s->flags & NNG_IS_STATEFUL))
+    if (!(s->flags & NNG_KEEPS_RECEIVE))
         return;
     if (s->reply.active) {
         fn->aio_wait(s->reply.aio);
@@ -77,7 +80,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
 
 void anymq_nng_reply_wake(anymq_nng_socket *s)
 {
-    if (!(s->flags & NNG_IS_STATEFUL))
+    if (!(s->flags & NNG_KEEPS_RECEIVE))
         return;
     pthread_mutex_lock(&s->reply.lock);
     pthread_cond_broadcast(&s->reply.changed);
@@ -220,7 +223,7 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && atomic_load(&reply->fd) < 0)
+    if (timeout_ms == 0 && !(s->flags & NNG_IS_REQ) && atomic_load(&reply->fd) < 0)
         timeout_ms = MOMENT_MS; /* an event loop is told, and has no moment to give */
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {
@@ -249,6 +252,10 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
                 return result;
             }
             begin_round(s);
+            if (timeout_ms == 0 && (s->flags & NNG_IS_SUB)) {
+                timeout_ms = SHORT_MOMENT_MS; /* there may be more in its queue */
+                deadline = anymq_nng_clock_ms() + timeout_ms;
+            }
         }
         pthread_mutex_unlock(&s->lock);
         if (timeout_ms == 0 || !await(s, round, deadline))

@@ -56,7 +56,7 @@ class AwaitingCalls:
         _handle: Handle
         _native: NativeSocket
         _protocol: Protocol
-        _raw: bool
+        _headed: bool
 
         @property
         def survey_time(self) -> float: ...
@@ -145,7 +145,7 @@ class AwaitingCalls:
         """`send_message`, awaited; cancelled, the message is still the caller's."""
         if not isinstance(message, Message):
             raise TypeError(f"asend_message takes a Message, not {type(message).__name__}")
-        header = message.header if self._raw else b""
+        header = message.header if self._headed else b""
         body = message.body
         await self._send(lambda: self._handle.send_message(header, body, 0), timeout)
         message._give_away()

@@ -95,6 +95,7 @@ class NativeEndpoint:
         number: the library's own number of it, 0 where it has none; what `anymq_ops.peers` takes.
         url: the address in anymq's grammar, with the real port for a listener.
         native_url: what the library was given.
+        peer: of a dialled address, the library's number of who is there; 0 where it tells none.
         state: whatever else the backend needs to close it.
     """
 
@@ -102,6 +103,7 @@ class NativeEndpoint:
     url: str
     native_url: str
     state: Any = field(default=None, repr=False)
+    peer: int = 0
 
 
 class NativeSocket(abc.ABC):
@@ -117,6 +119,9 @@ class NativeSocket(abc.ABC):
     protocol: Protocol
     raw: bool
     handle: Handle
+    headed: bool = False
+    """Whether the header of a message is the program's though the socket is not raw: it says whom
+    a message came from, or where it is to go."""
 
     @abc.abstractmethod
     def listen(self, address: Address) -> NativeEndpoint:
@@ -155,11 +160,14 @@ class NativeSocket(abc.ABC):
         """Portable option name to the library's own name, for the options that this socket has."""
 
     def subscribe(self, topic: bytes) -> None:
-        """SUB: receive messages that begin with `topic`; not called twice for the same one."""
+        """SUB: receive messages that begin with `topic`; not called twice for the same one.
+
+        DISH: receive those of the group of this name.
+        """
         raise self.backend.unsupported("protocol.sub", f"a {self.protocol} socket cannot subscribe")
 
     def unsubscribe(self, topic: bytes) -> None:
-        """SUB: undo `subscribe`; called only for a topic that is subscribed."""
+        """SUB and DISH: undo `subscribe`; called only for a topic that is subscribed."""
         raise self.backend.unsupported("protocol.sub", f"a {self.protocol} socket cannot subscribe")
 
     @abc.abstractmethod

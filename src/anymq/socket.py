@@ -60,7 +60,7 @@ class Socket(AwaitingCalls):
         raw: raw mode: the program handles protocol headers itself (`send_message`).
         listen: URL or URLs to bind.
         dial: URL or URLs to connect to, in the background.
-        subscribe: SUB: topic or topics.
+        subscribe: SUB: topic or topics; DISH: group or groups.
         config: name of an entry in the configuration file; arguments given here win over it.
         options: any option of `anymq.options`, by name.
 
@@ -77,6 +77,7 @@ class Socket(AwaitingCalls):
         "__weakref__",
         "_backend",
         "_handle",
+        "_headed",
         "_mapping",
         "_name",
         "_native",
@@ -157,6 +158,7 @@ class Socket(AwaitingCalls):
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
+        self._headed = chosen.raw or self._native.headed
         self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
         self._mapping = {
             name: native
@@ -301,15 +303,19 @@ class Socket(AwaitingCalls):
         return self._handle.recv_many(max, *limit_argument(timeout))
 
     def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
-        """Send a `Message` and with it, on a raw socket, its header. It is given away."""
+        """Send a `Message` and with it its header, which is given away with it.
+
+        On a raw socket the header is the protocol's. On SERVER and PEER it names whom the message
+        goes to, on RADIO the group; other sockets have none, and leave it out.
+        """
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
-        header = message.header if self._raw else b""
+        header = message.header if self._headed else b""
         self._handle.send_message(header, message.body, *limit_argument(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
-        """Receive one message as a `Message`, on a raw socket with its header."""
+        """Receive one message as a `Message`, with its header where `send_message` has one."""
         return Message._received(*self._handle.recv_message(*limit_argument(timeout)))
 
     def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
@@ -380,6 +386,8 @@ class Socket(AwaitingCalls):
     def subscribe(self, topic: Buffer = b"") -> None:
         """SUB: receive messages that begin with `topic`; subscribing twice is once.
 
+        DISH: join the group of this name.
+
         Raises:
             UnsupportedFeature: not a socket that subscribes.
         """
@@ -390,7 +398,7 @@ class Socket(AwaitingCalls):
                 self._topics.add(key)
 
     def unsubscribe(self, topic: Buffer) -> None:
-        """SUB: end the subscription of `topic`.
+        """SUB: end the subscription of `topic`; DISH: leave the group.
 
         Raises:
             OptionError: it is not subscribed.
@@ -463,11 +471,12 @@ class Socket(AwaitingCalls):
         Raises:
             UnsupportedFeature: it counts nothing (`statistics`).
         """
+        peers = self._handle.peers()  # a closed socket is refused as closed, whatever it lacks
         self._backend.require("statistics")
         counters = {
             "messages_sent": self._handle.sent,
             "messages_received": self._handle.received,
-            "peers": self._handle.peers(),
+            "peers": peers,
         }
         counters.update(self._native.statistics())
         return counters

@@ -314,7 +314,7 @@ def test_connecting(sockets: Sockets, loop: Loop) -> None:
             assert push.peers == 1
         dialer.close()
         with pytest.raises(anymq.Timeout):
-            await push.adial(sockets.unused(), timeout=0.1)
+            await push.adial(sockets.refusing(), timeout=0.1)
         with pytest.raises(anymq.AddressInvalid):
             await push.adial("tcp://nowhere")
 

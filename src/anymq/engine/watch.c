@@ -5,8 +5,10 @@
  * message that nobody waits for wakes the loop once and not again and again.
  *
  * The order that loses nothing: attempt; when it would block, want() the direction; sleep. What
- * happens after the attempt makes an edge; what an edge-triggered library (libzmq) may have told
- * somebody else is asked for by want(), and told by settle() in wait.c after that.
+ * happens after that makes an edge. What happened before need not: an edge-triggered library
+ * (libzmq) may have told somebody else, and the descriptor of another may have stayed ready, since
+ * the attempt itself brought the next message in. So want() asks whether to attempt again at once;
+ * what libzmq tells somebody else after that, settle() in wait.c tells.
  */
 #include "engine.h"
 
@@ -150,7 +152,7 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     bool again;
     if (h->traits & ANYMQ_EDGE)
         again = h->ops->events(h->sock) & direction;
-    else /* what was attempted in vain may have been followed by more, without an edge between */
+    else /* what the library dropped may have been followed by more, without an edge between */
         again = fd >= 0 && amq_poll(fd, -1, 0) > 0;
     amq_unlock(h);
     int failed = 0;
