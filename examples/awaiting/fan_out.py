@@ -44,19 +44,18 @@ async def main(backend: str | None) -> None:
     done: list[tuple[str, int]] = []
     ahead = 0
     with tempfile.TemporaryDirectory() as folder:
-        async with asyncio.TaskGroup() as workers:
-            async with small("push", backend) as source:
-                url = source.listen(f"ipc://{folder}/jobs").url
-                for name in SECONDS:
-                    workers.create_task(work(name, url, backend, done))
-                await source.await_peers(len(SECONDS), timeout=5)
-                for number in range(JOBS):
-                    await source.asend(number.to_bytes(4, "big") + bytes(JOB))
-                    ahead = max(ahead, number + 1 - len(done))
-                while len(done) < JOBS:
-                    await asyncio.sleep(0.01)
-                for _ in SECONDS:  # one for each: all of them have room again
-                    await source.asend(b"")
+        async with asyncio.TaskGroup() as workers, small("push", backend) as source:
+            url = source.listen(f"ipc://{folder}/jobs").url
+            for name in SECONDS:
+                workers.create_task(work(name, url, backend, done))
+            await source.await_peers(len(SECONDS), timeout=5)
+            for number in range(JOBS):
+                await source.asend(number.to_bytes(4, "big") + bytes(JOB))
+                ahead = max(ahead, number + 1 - len(done))
+            while len(done) < JOBS:
+                await asyncio.sleep(0.01)
+            for _ in SECONDS:  # one for each: all of them have room again
+                await source.asend(b"")
     print(f"{len({number for _, number in done})} of {JOBS} jobs done, each once")
     print(f"the source was at most {ahead} jobs ahead")
     print("by worker:", ", ".join(f"{name} {n}" for name, n in Counter(n for n, _ in done).items()))

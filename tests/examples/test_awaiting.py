@@ -1,4 +1,4 @@
-"""The examples of awaiting calls, each run as a program over every library that has what it needs."""
+"""The examples of awaiting calls, each run over every library that has what it needs."""
 
 from __future__ import annotations
 
