@@ -188,7 +188,7 @@ class _Work:
         say("  builds from PyPI and npm, whose archives stay; Debian's suites replace theirs")
         say(f"  features of {len(manifest.choose([], ci='features'))} builds, against the record")
         say(
-            "  the suite over a build of each library, of another version than all other tests use:"
+            "  the suite over a build of each library, of a version that no other test uses:"
         )
         say(f"    {', '.join(build.name for build in suite)}")
         for wire, names in CI_PAIRS.items():
