@@ -15,21 +15,23 @@ enum { UNASKED = -1 };
 
 int anymq_nng_bell_open(nng_bell *bell)
 {
-    if (bell->fd < 0)
+    if (!bell->open) {
         bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return bell->fd < 0 ? NNG_ENOMEM : 0;
+        bell->open = bell->fd >= 0;
+    }
+    return bell->open ? 0 : NNG_ENOMEM;
 }
 
 void anymq_nng_bell_close(nng_bell *bell)
 {
-    if (bell->fd >= 0)
+    if (bell->open)
         close(bell->fd);
-    bell->fd = -1;
+    bell->open = 0;
 }
 
 void anymq_nng_ring(nng_bell *bell)
 {
-    if (bell->fd < 0 || bell->rung)
+    if (!bell->open || bell->rung)
         return;
     bell->rung = 1;
     (void)eventfd_write(bell->fd, 1);

@@ -206,7 +206,7 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && !(s->flags & NNG_IS_REQ) && reply->bell.fd < 0)
+    if (timeout_ms == 0 && !(s->flags & NNG_IS_REQ) && !reply->bell.open)
         timeout_ms = MOMENT_MS; /* an event loop is told, and has no moment to give */
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {

@@ -200,7 +200,6 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
     s->flags = flags | (descriptor_lies(library, flags) ? NNG_FD_LIES : 0);
     atomic_store(&s->send_fd, -1);
     atomic_store(&s->recv_fd, -1);
-    s->reply.bell.fd = s->ahead.bell.fd = s->posts.bell.fd = -1;
     s->busy.next = s->busy.previous = &s->busy;
     *error = call_opener(library, opener, &s->id);
     if (*error != 0) {

@@ -59,9 +59,10 @@ typedef struct {
     atomic_int closing;
 } nng_pipes;
 
-/* A descriptor that is readable while it is rung; ringing twice is once. */
+/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
 typedef struct {
-    int fd; /* -1 until it is opened */
+    int open;
+    int fd;
     int rung;
 } nng_bell;
 
