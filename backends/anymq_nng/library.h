@@ -12,7 +12,7 @@ typedef struct anymq_nng_library {
     int hangs;       /* closing while messages move can hang, see hangup.c */
     int event_base;  /* number of the first pipe event; -1 until one was seen (atomic) */
     char path[4096];
-    anymq_ops ops;
+    anymq_ops ops, context_ops;
 } anymq_nng_library;
 
 /* Open a library. NULL: `error` holds the loader's words, or what is missing. */
@@ -25,5 +25,6 @@ int anymq_nng_major(anymq_nng_library *library);
 const char *anymq_nng_version(anymq_nng_library *library);
 const char *anymq_nng_strerror(anymq_nng_library *library, int code);
 anymq_ops *anymq_nng_ops(anymq_nng_library *library);
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library);
 
 #endif

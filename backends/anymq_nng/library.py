@@ -53,6 +53,11 @@ class Library:
         """Address of the table of operations."""
         return int(ffi.cast("uintptr_t", lib.anymq_nng_ops(self.pointer)))
 
+    @property
+    def context_ops(self) -> int:
+        """Address of the table of operations of its contexts."""
+        return int(ffi.cast("uintptr_t", lib.anymq_nng_context_ops(self.pointer)))
+
     def has(self, symbol: str) -> bool:
         """Whether the library itself exports `symbol`."""
         return bool(lib.anymq_nng_has(self.pointer, symbol.encode()))

@@ -1,4 +1,4 @@
-/* Receiving on REQ and SURVEYOR.
+/* Receiving on REQ and SURVEYOR, and on every context.
  *
  * nng ties a receive on these to the request or survey: when a receive times out or is cancelled,
  * the whole request is given up. A wait in slices would end it at the first slice. So one receive
@@ -8,6 +8,10 @@
  *
  * Sending begins a new request or survey and ends the old one, also in nng; the receive that is
  * under way is given up before, so that an old reply never passes for a new one.
+ *
+ * A context of another protocol has no descriptor of nng's, so its receive too is kept under way; but
+ * it takes what comes for any of them, so only as long as somebody waits for it. What has come when
+ * the last of them has left is received next.
  *
  * Two locks: the socket's serialises sending, submitting and collecting; the reply's is all that
  * the callback takes, so that nng may run it whenever it likes.
@@ -20,6 +24,12 @@
 #include <unistd.h>
 
 enum { MOMENT_MS = 5 }; /* how long nng may take to run a callback of what is complete */
+
+/* Whether its receive takes what others could take. */
+static int takes_any(const anymq_nng_socket *s)
+{
+    return !(s->flags & NNG_IS_STATEFUL);
+}
 
 static void tell_loops(nng_reply *reply)
 {
@@ -45,7 +55,7 @@ int anymq_nng_reply_init(anymq_nng_socket *s)
 {
     pthread_condattr_t attributes;
 
-    if (!(s->flags & NNG_IS_STATEFUL))
+    if (!nng_keeps(s))
         return 0;
     pthread_mutex_init(&s->reply.lock, NULL);
     pthread_condattr_init(&attributes);
@@ -60,7 +70,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
 {
     const nng_table *fn = &s->library->fn;
 
-    if (!(s->flags & NNG_IS_STATEFUL))
+    if (!nng_keeps(s))
         return;
     if (s->reply.active) {
         fn->aio_wait(s->reply.aio);
@@ -77,7 +87,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
 
 void anymq_nng_reply_wake(anymq_nng_socket *s)
 {
-    if (!(s->flags & NNG_IS_STATEFUL))
+    if (!nng_keeps(s))
         return;
     pthread_mutex_lock(&s->reply.lock);
     pthread_cond_broadcast(&s->reply.changed);
@@ -88,6 +98,7 @@ void anymq_nng_reply_wake(anymq_nng_socket *s)
 static void end_round(nng_reply *reply)
 {
     reply->active = 0;
+    reply->wanted = 0;
     pthread_mutex_lock(&reply->lock);
     reply->done = 0;
     reply->round++;
@@ -109,6 +120,34 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s)
         fn->msg_free(fn->aio_get_msg(reply->aio));
     fn->aio_set_msg(reply->aio, NULL);
     end_round(reply);
+}
+
+void anymq_nng_reply_hold(anymq_nng_socket *s)
+{
+    const nng_table *fn = &s->library->fn;
+
+    if (!s->reply.active)
+        return;
+    fn->aio_abort(s->reply.aio, NNG_ECANCELED);
+    fn->aio_wait(s->reply.aio);
+    if (fn->aio_result(s->reply.aio) != 0) {
+        fn->aio_set_msg(s->reply.aio, NULL);
+        end_round(&s->reply);
+    }
+}
+
+/* Nobody waits any longer in this direction in a loop. */
+void anymq_nng_forgo(void *socket, int direction)
+{
+    anymq_nng_socket *s = socket;
+
+    if (direction != ANYMQ_READABLE || !takes_any(s))
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->reply.wanted = 0;
+    if (s->reply.waiters == 0)
+        anymq_nng_reply_hold(s);
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* The first word of a survey's end is the end of its time, whether nng says so to a receive that
@@ -144,6 +183,7 @@ static int collect(anymq_nng_socket *s, anymq_msg *m)
     if (result != 0)
         return outcome(s, result);
     anymq_nng_fill_message(s, m, message);
+    anymq_nng_note_received(s, m);
     return ANYMQ_OK;
 }
 
@@ -166,7 +206,7 @@ static int await(anymq_nng_socket *s, unsigned round, int64_t deadline_ms)
     return rv;
 }
 
-/* An attempt of a REQ while no receive is under way. */
+/* An attempt of any but a SURVEYOR while no receive is under way. */
 static int attempt(anymq_nng_socket *s, anymq_msg *m)
 {
     nng_msg *message = NULL;
@@ -177,6 +217,7 @@ static int attempt(anymq_nng_socket *s, anymq_msg *m)
     if (result != 0)
         return outcome(s, result);
     anymq_nng_fill_message(s, m, message);
+    anymq_nng_note_received(s, m);
     return ANYMQ_OK;
 }
 
@@ -185,7 +226,7 @@ static void begin_round(anymq_nng_socket *s)
 {
     s->library->fn.aio_set_timeout(s->reply.aio, NNG_DURATION_INFINITE);
     s->reply.active = 1;
-    s->library->fn.recv_aio(s->id, s->reply.aio);
+    nng_submit_recv(s, s->reply.aio);
 }
 
 int anymq_nng_reply_fd(anymq_nng_socket *s)
@@ -195,6 +236,7 @@ int anymq_nng_reply_fd(anymq_nng_socket *s)
     int fd;
 
     pthread_mutex_lock(&s->lock);
+    reply->wanted = 1;
     fd = atomic_load(&reply->fd);
     if (fd < 0) {
         fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -215,6 +257,7 @@ int anymq_nng_reply_fd(anymq_nng_socket *s)
  * survey ends, so it is a receive that is given a moment. */
 int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
 {
+    const nng_table *fn = &s->library->fn;
     nng_reply *reply = &s->reply;
     int64_t deadline;
     unsigned round;
@@ -243,15 +286,26 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
             return ANYMQ_INTERRUPTED;
         }
         if (!reply->active) {
-            if (timeout_ms == 0 && (s->flags & NNG_IS_REQ)) {
+            if (timeout_ms == 0 && !(s->flags & NNG_IS_SURVEYOR)) {
                 result = attempt(s, m);
                 pthread_mutex_unlock(&s->lock);
                 return result;
             }
             begin_round(s);
         }
+        reply->waiters++;
         pthread_mutex_unlock(&s->lock);
-        if (timeout_ms == 0 || !await(s, round, deadline))
+        done = timeout_ms != 0 && await(s, round, deadline);
+        pthread_mutex_lock(&s->lock);
+        reply->waiters--;
+        if (!done && takes_any(s) && reply->active && reply->waiters == 0 && !reply->wanted) {
+            fn->aio_abort(reply->aio, NNG_ECANCELED);
+            result = collect(s, m);
+            pthread_mutex_unlock(&s->lock);
+            return result;
+        }
+        pthread_mutex_unlock(&s->lock);
+        if (!done)
             return ANYMQ_AGAIN;
     }
 }

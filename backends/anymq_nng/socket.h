@@ -69,15 +69,27 @@ typedef struct {
     pthread_cond_t changed;
     int done;
     unsigned round; /* counts receives that were begun or given up */
-    int active;     /* guarded by the socket's lock, as are the next two */
+    int active;     /* guarded by the socket's lock, as are the next four */
+    int waiters;    /* threads that wait for it, and whether a loop does: see anymq_nng_forgo */
+    int wanted;
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
     atomic_int fd;   /* tells event loops of what changed; -1 until one asks */
 } nng_reply;
 
+/* context.c: the answer of a REP or RESPONDENT context, on its way to a peer that may be busy. */
+typedef struct {
+    nng_aio *aio;
+    int asked;      /* a request was received and not answered; guarded by the socket's lock */
+    int under_way;  /* guarded by the reply's lock */
+    atomic_int fd;  /* tells event loops when it has left; -1 until one asks */
+} nng_answer;
+
 typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
+    struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
+    atomic_int holders;              /* itself and its contexts: the last one frees it */
     int flags;
     int filters_late; /* what a SUB passes over is passed over by the receive: see open */
     pthread_mutex_t lock; /* waits and the reply */
@@ -85,6 +97,7 @@ typedef struct anymq_nng_socket {
     nng_wait *spare;
     atomic_int interrupted;
     nng_reply reply;
+    nng_answer answer;
     nng_pipes pipes;
     _Atomic uint64_t sent;
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
@@ -104,6 +117,30 @@ void anymq_nng_fill_ops(anymq_ops *ops);
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message);
 void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m);
 void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m);
+
+void anymq_nng_let_go(anymq_nng_socket *s);
+/* Messages, of sockets and of contexts. */
+int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
+                           const void *data, size_t size);
+void anymq_nng_message_release(void *socket, anymq_msg *m);
+int anymq_nng_try_send(void *socket, anymq_msg *m);
+int anymq_nng_try_recv(void *socket, anymq_msg *m);
+
+/* Whether a receive is kept under way across time-outs, with a callback: see reply.c. */
+static inline int nng_keeps(const anymq_nng_socket *s)
+{
+    return s->parent != NULL || s->flags & NNG_IS_STATEFUL;
+}
+
+static inline void nng_submit_send(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_send : s->library->fn.send_aio)(s->id, aio);
+}
+
+static inline void nng_submit_recv(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_recv : s->library->fn.recv_aio)(s->id, aio);
+}
 
 static inline nng_msg *nng_message(const anymq_msg *m)
 {
@@ -125,6 +162,14 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
 void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock held */
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
+
+void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
+void anymq_nng_forgo(void *socket, int direction);
+
+/* context.c */
+anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
+int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
+void anymq_nng_fill_context_ops(anymq_ops *ops);
 
 /* readiness.c: descriptors for event loops, or -1 */
 int anymq_nng_send_fd(anymq_nng_socket *s);

@@ -90,10 +90,33 @@ static PyObject *watch_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUS
     return (PyObject *)w;
 }
 
+/* Nobody waits in these directions any more. */
+static void forgo(Watch *w, int directions)
+{
+    Handle *h = w->handle;
+    int ended = w->link.wanted & directions;
+    set_wanted(w, 0, directions);
+    if (ended == 0 || h->ops->forgo == NULL)
+        return;
+    PyObject *type, *value, *traceback; /* this may run while an exception is on its way */
+    PyErr_Fetch(&type, &value, &traceback);
+    bool open = amq_use(h) == 0; /* or there is nothing left to be ended */
+    PyErr_Restore(type, value, traceback);
+    if (!open)
+        return;
+    Py_BEGIN_ALLOW_THREADS
+    for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
+        if (ended & direction)
+            h->ops->forgo(h->sock, direction);
+    Py_END_ALLOW_THREADS
+    amq_unuse(h);
+}
+
 static PyObject *watch_close(Watch *w, PyObject *Py_UNUSED(ignored))
 {
     Handle *h = w->handle;
     if (h != NULL) {
+        forgo(w, WATCH_ALL);
         lock_links(h);
         for (WatchLink **at = &h->watches; *at != NULL; at = &(*at)->next)
             if (*at == &w->link) {
@@ -230,7 +253,7 @@ static PyObject *watch_leave(Watch *w, PyObject *argument)
     if (PyErr_Occurred())
         return NULL;
     if (w->handle != NULL)
-        set_wanted(w, 0, (int)direction & WATCH_ALL);
+        forgo(w, (int)direction & WATCH_ALL);
     Py_RETURN_NONE;
 }
 

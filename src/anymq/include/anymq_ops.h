@@ -7,7 +7,7 @@
  * interpreter lock, touch a Python object, or block, except where it says so.
  *
  * Functions of a trait are called for that trait only. Of the others these may be NULL: `drained`
- * (nobody can tell), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
+ * (nobody can tell), `forgo` (nothing to be ended), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
  * it must have is refused when a Handle is made.
  *
  * Results: 0 is success; a negative number is one of ANYMQ_*; a positive number is the library's
@@ -112,6 +112,8 @@ typedef struct anymq_ops {
     int (*wait_recv)(void *sock, anymq_msg *m, int timeout_ms);
     /* End all native waits of this socket, those that begin later included. */
     void (*interrupt)(void *sock);
+    /* Nobody in an event loop waits any longer in this direction, for which wait_fd was asked. */
+    void (*forgo)(void *sock, int direction);
 
     /* Has all that was sent left this process? 1 yes, 0 not yet, ANYMQ_UNKNOWN. */
     int (*drained)(void *sock);
