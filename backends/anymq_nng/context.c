@@ -135,7 +135,9 @@ static int wait_fd(void *socket, int direction)
 
     if (direction == ANYMQ_READABLE)
         return anymq_nng_reply_fd(s);
-    return s->flags & NNG_TO_ASKER ? answer_fd(s) : anymq_nng_send_fd(s->parent);
+    if (s->flags & NNG_TO_ASKER)
+        return answer_fd(s);
+    return s->library->send_fd_is_its_own ? -1 : anymq_nng_send_fd(s->parent);
 }
 
 static int drained(void *socket)

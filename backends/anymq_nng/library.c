@@ -145,6 +145,7 @@ static int start_library(anymq_nng_library *library, char *error, size_t error_s
     /* A version that is not one of 1.x says nothing about this: then as the older ones. */
     library->hangs = library->major == 1 && (!at_least(anymq_nng_version(library), 1, FIRST_SOUND_MINOR) ||
                                              at_least(anymq_nng_version(library), 2, 0));
+    library->send_fd_is_its_own = library->major == 1 && !at_least(anymq_nng_version(library), 1, 3);
     if (library->major == 1)
         return 0;
     memcpy(&init, &symbol, sizeof init);

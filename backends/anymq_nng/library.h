@@ -10,6 +10,7 @@ typedef struct anymq_nng_library {
     void *loaded;
     int major;       /* 1 or 2, by symbols: the version text is not to be trusted */
     int hangs;       /* closing while messages move can hang, see hangup.c */
+    int send_fd_is_its_own; /* before 1.3: it tells of a REQ's own request, not of its contexts' */
     int event_base;  /* number of the first pipe event; -1 until one was seen (atomic) */
     char path[4096];
     anymq_ops ops, context_ops;
