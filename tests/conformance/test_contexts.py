@@ -375,12 +375,10 @@ def test_subscriptions_of_their_own(sockets: Sockets) -> None:
 
 @requests
 def test_time_limits_of_their_own(sockets: Sockets) -> None:
-    req = sockets.open("req", resend_interval=30.0)
+    req = sockets.open("req")
     one, other = opened(req, 2)
     assert one.recv_timeout == req.recv_timeout
     one.recv_timeout = one.send_timeout = 0.02
-    one.resend_interval = 5.0
-    assert (one.resend_interval, other.resend_interval, req.resend_interval) == (5, 30, 30)
     assert (other.recv_timeout, other.send_timeout) == (LIMIT, LIMIT)
     with pytest.raises(anymq.Timeout):
         one.send(b"nobody is there")
@@ -391,6 +389,16 @@ def test_time_limits_of_their_own(sockets: Sockets) -> None:
 
 
 @requests
+@pytest.mark.requires("option.resend_interval")
+def test_resend_intervals_of_their_own(sockets: Sockets) -> None:
+    req = sockets.open("req", resend_interval=30.0)
+    one, other = opened(req, 2)
+    one.resend_interval = 5.0
+    assert (one.resend_interval, other.resend_interval, req.resend_interval) == (5, 30, 30)
+
+
+@requests
+@pytest.mark.requires("option.resend_interval")
 def test_a_request_is_sent_again(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
     (asker,), answerers = opened(req), opened(rep, 2)

@@ -49,6 +49,34 @@ static void note_wanted(Handle *h)
     atomic_store(&h->watched, wanted);
 }
 
+void amq_watch_link(Handle *h, WatchLink *link)
+{
+    lock_links(h);
+    link->next = h->watches;
+    h->watches = link;
+    unlock_links(h);
+}
+
+void amq_watch_unlink(Handle *h, WatchLink *link)
+{
+    lock_links(h);
+    for (WatchLink **at = &h->watches; *at != NULL; at = &(*at)->next)
+        if (*at == link) {
+            *at = link->next;
+            break;
+        }
+    note_wanted(h);
+    unlock_links(h);
+}
+
+void amq_watch_want(Handle *h, WatchLink *link, int wanted)
+{
+    lock_links(h);
+    link->wanted = wanted;
+    note_wanted(h);
+    unlock_links(h);
+}
+
 static void set_wanted(Watch *w, int add, int remove)
 {
     lock_links(w->handle);
@@ -80,10 +108,7 @@ static PyObject *watch_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUS
             Py_CLEAR(w);
         } else {
             w->handle = (Handle *)Py_NewRef(object);
-            lock_links(h);
-            w->link.next = h->watches;
-            h->watches = &w->link;
-            unlock_links(h);
+            amq_watch_link(h, &w->link);
         }
     }
     amq_unuse(h);
@@ -117,14 +142,7 @@ static PyObject *watch_close(Watch *w, PyObject *Py_UNUSED(ignored))
     Handle *h = w->handle;
     if (h != NULL) {
         forgo(w, WATCH_ALL);
-        lock_links(h);
-        for (WatchLink **at = &h->watches; *at != NULL; at = &(*at)->next)
-            if (*at == &w->link) {
-                *at = w->link.next;
-                break;
-            }
-        note_wanted(h);
-        unlock_links(h);
+        amq_watch_unlink(h, &w->link);
         w->handle = NULL;
         Py_DECREF((PyObject *)h);
     }
@@ -169,7 +187,10 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
         return NULL;
     set_wanted(w, (int)direction, 0);
     amq_lock(h);
+    PyThreadState *thread = h->traits & ANYMQ_SHORT_TRY ? NULL : PyEval_SaveThread();
     int fd = h->ops->wait_fd(h->sock, (int)direction);
+    if (thread != NULL)
+        PyEval_RestoreThread(thread);
     bool again = h->traits & ANYMQ_EDGE && h->ops->events(h->sock) & direction;
     amq_unlock(h);
     int failed = 0;
