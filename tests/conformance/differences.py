@@ -65,6 +65,11 @@ def _polyamorous_before(backend: Backend, *version: int) -> bool:
     return backend.supports("option.polyamorous") and backend.library.version < version
 
 
+def _makes_contexts(backend: Backend) -> bool:
+    """Whether anymq itself makes contexts, over a socket of another kind."""
+    return backend.features["contexts"].status == "emulated"
+
+
 DIFFERENCES: dict[str, Difference] = {
     "D2": Difference(
         "the library always sends small messages at once: `tcp_nodelay=False` is refused",
@@ -125,6 +130,14 @@ DIFFERENCES: dict[str, Difference] = {
         "a publisher over ws never learns of its subscribers' topics (D34), pattern by pattern",
         _publishes_nothing_over_ws,
         only={"transport": frozenset({"ws"}), "pattern": frozenset({"pub-sub"})},
+    ),
+    "D37": Difference(
+        "the first context must be opened before the socket listens or dials",
+        _makes_contexts,
+    ),
+    "D38": Difference(
+        "a socket that has contexts speaks through them alone",
+        _makes_contexts,
     ),
     "D35": Difference(
         "opening and closing hundreds of sockets at a time may crash the process",

@@ -304,6 +304,46 @@ def test_closing_lets_answers_leave(sockets: Sockets) -> None:
     assert got == [large] * len(askers)
 
 
+@requests
+@pytest.mark.differs("D37")
+def test_opened_when_it_is_connected(sockets: Sockets) -> None:
+    req, rep = sockets.pair("req", "rep")
+    with req.open_context() as asker, rep.open_context() as answerer:
+        asker.send(b"question")
+        answerer.send(b"re " + answerer.recv())
+        assert asker.recv() == b"re question"
+
+
+@requests
+@pytest.mark.differs("D38")
+def test_the_socket_itself_is_one_more(sockets: Sockets) -> None:
+    req, rep = sockets.open("req"), sockets.open("rep")
+    (asker,), (answerer,) = opened(req), opened(rep)
+    connect(sockets, req, rep)
+    req.send(b"by the socket")
+    assert answerer.recv() == b"by the socket"
+    asker.send(b"by the context")
+    assert rep.recv() == b"by the context"
+    rep.send(b"to the context")
+    answerer.send(b"to the socket")
+    assert (asker.recv(), req.recv()) == (b"to the context", b"to the socket")
+
+
+@requests
+def test_options_that_were_set_before_remain(sockets: Sockets) -> None:
+    rep = sockets.open("rep", recv_max_size=1000, recv_timeout=LIMIT / 2)
+    req = sockets.open("req")
+    (asker,), (answerer,) = opened(req), opened(rep)
+    connect(sockets, req, rep)
+    assert (rep.recv_max_size, rep.recv_timeout, answerer.recv_timeout) == (1000, 5.0, 5.0)
+    asker.send(b"x" * 2000)
+    with pytest.raises(anymq.Timeout):
+        answerer.recv(timeout=0.1)
+    sockets.connected(req)
+    asker.send(b"x" * 900)
+    assert len(answerer.recv()) == 900
+
+
 # Surveys and subscriptions
 
 
