@@ -40,7 +40,7 @@ int anymq_nng_major(anymq_nng_library *library);
 const char *anymq_nng_version(anymq_nng_library *library);
 const char *anymq_nng_strerror(anymq_nng_library *library, int code);
 anymq_ops *anymq_nng_ops(anymq_nng_library *library);
-anymq_ops *anymq_nng_context_ops(anymq_nng_library *library);
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library, int tells);
 
 #define NNG_IS_RAW ...
 #define NNG_IS_REQ ...

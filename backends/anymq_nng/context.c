@@ -14,16 +14,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 /* nng's callback; the reply's lock is all that it takes. */
 static void has_left(void *arg)
 {
     anymq_nng_socket *s = arg;
     const nng_table *fn = &s->library->fn;
-    int fd;
 
     if (fn->aio_result(s->answer.aio) != 0 && fn->aio_get_msg(s->answer.aio) != NULL)
         fn->msg_free(fn->aio_get_msg(s->answer.aio));
@@ -31,9 +28,8 @@ static void has_left(void *arg)
     pthread_mutex_lock(&s->reply.lock);
     s->answer.under_way = 0;
     pthread_cond_broadcast(&s->reply.changed);
-    fd = atomic_load(&s->answer.fd);
-    if (fd >= 0)
-        (void)eventfd_write(fd, 1);
+    if (s->reply.tell != NULL)
+        s->reply.tell(s->reply.listener, ANYMQ_WRITABLE);
     pthread_mutex_unlock(&s->reply.lock);
 }
 
@@ -97,22 +93,18 @@ static int send_answer(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     return ANYMQ_OK;
 }
 
-static int answer_fd(anymq_nng_socket *s)
+static void ask(void *socket, int direction, void (*tell)(void *, int), void *listener)
 {
-    eventfd_t stale;
-    int fd;
+    anymq_nng_socket *s = socket;
 
     pthread_mutex_lock(&s->reply.lock);
-    fd = atomic_load(&s->answer.fd);
-    if (fd < 0) {
-        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        atomic_store(&s->answer.fd, fd);
-    }
-    (void)eventfd_read(fd, &stale);
-    if (!s->answer.under_way)
-        (void)eventfd_write(fd, 1);
+    s->reply.tell = tell;
+    s->reply.listener = listener;
+    if (direction == ANYMQ_WRITABLE && !s->answer.under_way)
+        tell(listener, direction);
     pthread_mutex_unlock(&s->reply.lock);
-    return fd;
+    if (direction == ANYMQ_READABLE)
+        anymq_nng_reply_ask(s);
 }
 
 static int wait_send(void *socket, anymq_msg *m, int timeout_ms)
@@ -135,8 +127,6 @@ static int wait_fd(void *socket, int direction)
 
     if (direction == ANYMQ_READABLE)
         return anymq_nng_reply_fd(s);
-    if (s->flags & NNG_TO_ASKER)
-        return answer_fd(s);
     return s->library->send_fd_is_its_own ? -1 : anymq_nng_send_fd(s->parent);
 }
 
@@ -169,8 +159,6 @@ static int close_context(void *socket, int64_t linger_ms)
         s->library->fn.aio_wait(s->answer.aio);
         s->library->fn.aio_free(s->answer.aio);
     }
-    if (atomic_load(&s->answer.fd) >= 0)
-        close(atomic_load(&s->answer.fd));
     anymq_nng_reply_free(s);
     anymq_nng_free_waits(s);
     pthread_mutex_destroy(&s->lock);
@@ -202,7 +190,6 @@ anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error)
     s->parent = socket;
     atomic_fetch_add(&socket->holders, 1);
     atomic_store(&s->reply.fd, -1);
-    atomic_store(&s->answer.fd, -1);
     s->busy.next = s->busy.previous = &s->busy;
     pthread_mutex_init(&s->lock, NULL);
     *error = anymq_nng_reply_init(s);
@@ -215,12 +202,13 @@ anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error)
     return s;
 }
 
-void anymq_nng_fill_context_ops(anymq_ops *ops)
+/* A REQ's is not told when it can send: only nng's own descriptor tells. */
+void anymq_nng_fill_context_ops(anymq_ops *ops, int tells)
 {
     *ops = (anymq_ops){
         .abi = ANYMQ_OPS_ABI,
         .size = sizeof *ops,
-        .traits = ANYMQ_NATIVE_WAIT,
+        .traits = ANYMQ_NATIVE_WAIT | (tells ? ANYMQ_TELLS : 0),
         .msg_init = anymq_nng_message_init,
         .msg_release = anymq_nng_message_release,
         .try_send = try_send,
@@ -229,6 +217,7 @@ void anymq_nng_fill_context_ops(anymq_ops *ops)
         .wait_send = wait_send,
         .wait_recv = anymq_nng_wait_recv,
         .interrupt = anymq_nng_interrupt,
+        .ask = tells ? ask : NULL,
         .forgo = anymq_nng_forgo,
         .drained = drained,
         .peers = peers,

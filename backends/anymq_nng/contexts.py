@@ -46,7 +46,7 @@ class NngContext(NativeContext):
         self._mapping = {name: SOCKET_OPTIONS[name].native} if has and name else {}
         try:
             self.handle = Handle(
-                self._library.context_ops,
+                self._library.context_ops(tells=self.protocol is not Protocol.REQ),
                 int(ffi.cast("uintptr_t", self._c)),
                 self.backend.error,
                 self.backend.name,

@@ -186,7 +186,8 @@ anymq_nng_library *anymq_nng_open_library(const char *name, char *error, size_t 
     memcpy(&symbol, &library->fn.version, sizeof symbol);
     anymq_dl_path(symbol, library->path, sizeof library->path);
     anymq_nng_fill_ops(&library->ops);
-    anymq_nng_fill_context_ops(&library->context_ops);
+    for (int tells = 0; tells < 2; tells++)
+        anymq_nng_fill_context_ops(&library->context_ops[tells], tells);
     if (start_library(library, error, error_size) != 0) {
         free(library);
         return NULL;
@@ -209,9 +210,9 @@ anymq_ops *anymq_nng_ops(anymq_nng_library *library)
     return &library->ops;
 }
 
-anymq_ops *anymq_nng_context_ops(anymq_nng_library *library)
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library, int tells)
 {
-    return &library->context_ops;
+    return &library->context_ops[tells];
 }
 
 const char *anymq_nng_path(anymq_nng_library *library)

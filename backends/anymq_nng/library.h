@@ -13,7 +13,7 @@ typedef struct anymq_nng_library {
     int send_fd_is_its_own; /* before 1.3: it tells of a REQ's own request, not of its contexts' */
     int event_base;  /* number of the first pipe event; -1 until one was seen (atomic) */
     char path[4096];
-    anymq_ops ops, context_ops;
+    anymq_ops ops, context_ops[2]; /* of contexts: by whether they tell */
 } anymq_nng_library;
 
 /* Open a library. NULL: `error` holds the loader's words, or what is missing. */
@@ -26,6 +26,6 @@ int anymq_nng_major(anymq_nng_library *library);
 const char *anymq_nng_version(anymq_nng_library *library);
 const char *anymq_nng_strerror(anymq_nng_library *library, int code);
 anymq_ops *anymq_nng_ops(anymq_nng_library *library);
-anymq_ops *anymq_nng_context_ops(anymq_nng_library *library);
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library, int tells);
 
 #endif

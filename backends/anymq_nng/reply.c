@@ -35,6 +35,8 @@ static void tell_loops(nng_reply *reply)
 {
     int fd = atomic_load(&reply->fd);
 
+    if (reply->tell != NULL)
+        reply->tell(reply->listener, ANYMQ_READABLE);
     if (fd >= 0)
         (void)eventfd_write(fd, 1);
 }
@@ -90,6 +92,7 @@ void anymq_nng_reply_wake(anymq_nng_socket *s)
     if (!nng_keeps(s))
         return;
     pthread_mutex_lock(&s->reply.lock);
+    s->reply.tell = NULL;
     pthread_cond_broadcast(&s->reply.changed);
     pthread_mutex_unlock(&s->reply.lock);
 }
@@ -141,11 +144,16 @@ void anymq_nng_forgo(void *socket, int direction)
 {
     anymq_nng_socket *s = socket;
 
-    if (direction != ANYMQ_READABLE || !takes_any(s))
+    if (!nng_keeps(s) || !(direction & ANYMQ_READABLE))
         return;
     pthread_mutex_lock(&s->lock);
     s->reply.wanted = 0;
-    if (s->reply.waiters == 0)
+    if (direction & ANYMQ_WRITABLE) { /* nothing at all is waited for */
+        pthread_mutex_lock(&s->reply.lock);
+        s->reply.tell = NULL;
+        pthread_mutex_unlock(&s->reply.lock);
+    }
+    if (takes_any(s) && s->reply.waiters == 0)
         anymq_nng_reply_hold(s);
     pthread_mutex_unlock(&s->lock);
 }
@@ -253,6 +261,19 @@ int anymq_nng_reply_fd(anymq_nng_socket *s)
     return fd;
 }
 
+void anymq_nng_reply_ask(anymq_nng_socket *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->reply.wanted = 1;
+    if (!s->reply.active)
+        begin_round(s);
+    pthread_mutex_lock(&s->reply.lock);
+    if (s->reply.done)
+        tell_loops(&s->reply);
+    pthread_mutex_unlock(&s->reply.lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* Try (0 ms) or wait. Later versions of nng (1.11 and 2.x do) block a surveyor's attempt until the
  * survey ends, so it is a receive that is given a moment. */
 int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
@@ -263,7 +284,7 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && atomic_load(&reply->fd) < 0)
+    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && atomic_load(&reply->fd) < 0 && !reply->wanted)
         timeout_ms = MOMENT_MS; /* an event loop is told, and has no moment to give */
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {

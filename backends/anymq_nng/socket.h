@@ -75,6 +75,8 @@ typedef struct {
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
     atomic_int fd;   /* tells event loops of what changed; -1 until one asks */
+    void (*tell)(void *listener, int direction); /* so does this, for contexts; guarded by lock */
+    void *listener;
 } nng_reply;
 
 /* context.c: the answer of a REP or RESPONDENT context, on its way to a peer that may be busy. */
@@ -82,7 +84,6 @@ typedef struct {
     nng_aio *aio;
     int asked;      /* a request was received and not answered; guarded by the socket's lock */
     int under_way;  /* guarded by the reply's lock */
-    atomic_int fd;  /* tells event loops when it has left; -1 until one asks */
 } nng_answer;
 
 typedef struct anymq_nng_socket {
@@ -164,12 +165,13 @@ void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
 
 void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
+void anymq_nng_reply_ask(anymq_nng_socket *s); /* begin a receive that `tell` will tell of */
 void anymq_nng_forgo(void *socket, int direction);
 
 /* context.c */
 anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
 int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
-void anymq_nng_fill_context_ops(anymq_ops *ops);
+void anymq_nng_fill_context_ops(anymq_ops *ops, int tells);
 
 /* readiness.c: descriptors for event loops, or -1 */
 int anymq_nng_send_fd(anymq_nng_socket *s);

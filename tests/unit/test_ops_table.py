@@ -21,6 +21,7 @@ POINTERS = [
     "wait_send",
     "wait_recv",
     "interrupt",
+    "ask",
     "forgo",
     "drained",
     "peers",

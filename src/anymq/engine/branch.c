@@ -41,7 +41,8 @@ typedef struct Branch {
     uint32_t number;   /* requester: of the request that is outstanding; 0: none */
     int waiting[3];    /* threads, by direction */
     int wanted;        /* directions that a loop waits for */
-    int fds[3];        /* for loops, by direction; -1 until one asks */
+    void (*tell)(void *listener, int direction); /* loops; NULL: none waits */
+    void *listener;
     bool interrupted;
     pthread_cond_t changed;
 } Branch;
@@ -76,8 +77,8 @@ static void let_go(struct Hub *hub)
 static void notify(Branch *b, int direction)
 {
     b->wanted &= ~direction;
-    if (b->fds[direction] >= 0)
-        amq_wake_set(b->fds[direction]);
+    if (b->tell != NULL)
+        b->tell(b->listener, direction);
     pthread_cond_broadcast(&b->changed);
 }
 
@@ -433,26 +434,30 @@ static void branch_interrupt(void *sock)
     Branch *b = sock;
     pthread_mutex_lock(&b->hub->lock);
     b->interrupted = true;
+    b->tell = NULL;
     pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->hub->lock);
+}
+
+static void branch_ask(void *sock, int direction, void (*tell)(void *, int), void *listener)
+{
+    Branch *b = sock;
+    pthread_mutex_lock(&b->hub->lock);
+    b->tell = tell;
+    b->listener = listener;
+    b->wanted |= direction;
+    if (closed(b) || (direction == ANYMQ_READABLE && b->slot != NULL))
+        notify(b, direction);
+    else
+        wake_pump(b->hub);
     pthread_mutex_unlock(&b->hub->lock);
 }
 
 static int branch_wait_fd(void *sock, int direction)
 {
-    Branch *b = sock;
-    pthread_mutex_lock(&b->hub->lock);
-    if (b->fds[direction] < 0)
-        b->fds[direction] = amq_wake_open();
-    if (b->fds[direction] >= 0)
-        amq_wake_clear(b->fds[direction]);
-    b->wanted |= direction;
-    if (direction == ANYMQ_READABLE && b->slot != NULL)
-        notify(b, direction);
-    else
-        wake_pump(b->hub);
-    int fd = b->fds[direction];
-    pthread_mutex_unlock(&b->hub->lock);
-    return fd;
+    (void)sock;
+    (void)direction;
+    return -1; /* loops are told */
 }
 
 static void branch_forgo(void *sock, int direction)
@@ -460,7 +465,9 @@ static void branch_forgo(void *sock, int direction)
     Branch *b = sock;
     pthread_mutex_lock(&b->hub->lock);
     b->wanted &= ~direction;
-    if (direction == ANYMQ_READABLE && !b->hub->asks && b->slot != NULL && b->waiting[direction] == 0)
+    if (b->wanted == 0)
+        b->tell = NULL;
+    if (direction & ANYMQ_READABLE && !b->hub->asks && b->slot != NULL && b->waiting[ANYMQ_READABLE] == 0)
         put_back(b);
     pthread_mutex_unlock(&b->hub->lock);
 }
@@ -488,9 +495,6 @@ static int branch_close(void *sock, int64_t linger_ms)
     pthread_mutex_unlock(&hub->lock);
     free(b->slot);
     free(b->envelope);
-    for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
-        if (b->fds[direction] >= 0)
-            amq_wake_close(b->fds[direction]);
     pthread_cond_destroy(&b->changed);
     free(b);
     let_go(hub);
@@ -500,7 +504,7 @@ static int branch_close(void *sock, int64_t linger_ms)
 static const anymq_ops table = {
     .abi = ANYMQ_OPS_ABI,
     .size = sizeof(anymq_ops),
-    .traits = ANYMQ_NATIVE_WAIT | ANYMQ_LINGERS,
+    .traits = ANYMQ_NATIVE_WAIT | ANYMQ_TELLS | ANYMQ_LINGERS,
     .msg_init = branch_msg_init,
     .msg_release = branch_msg_release,
     .try_send = branch_try_send,
@@ -509,6 +513,7 @@ static const anymq_ops table = {
     .wait_send = branch_wait_send,
     .wait_recv = branch_wait_recv,
     .interrupt = branch_interrupt,
+    .ask = branch_ask,
     .forgo = branch_forgo,
     .peers = branch_peers,
     .close = branch_close,
@@ -591,7 +596,6 @@ PyObject *amq_branch(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         pthread_cond_init(&b->changed, &attributes);
         pthread_condattr_destroy(&attributes);
         b->hub = h->hub;
-        b->fds[ANYMQ_READABLE] = b->fds[ANYMQ_WRITABLE] = -1;
         atomic_fetch_add(&h->hub->holders, 1);
         Py_BEGIN_ALLOW_THREADS /* the hub's lock may be held by one who waits for the handle's */
         pthread_mutex_lock(&b->hub->lock);

@@ -35,6 +35,7 @@ struct Handle;
 typedef struct WatchLink {
     struct WatchLink *next;
     int wanted; /* mask of directions */
+    int told;   /* those of them that have been told of (ANYMQ_TELLS) */
     int wake;
 } WatchLink;
 void amq_watch_link(struct Handle *h, WatchLink *link);

@@ -18,6 +18,9 @@ static const char *lacking(const anymq_ops *ops)
     if (ops->traits & ANYMQ_NATIVE_WAIT) {
         NEEDS(wait_send) NEEDS(wait_recv) NEEDS(interrupt)
     }
+    if (ops->traits & ANYMQ_TELLS) {
+        NEEDS(ask) NEEDS(forgo) NEEDS(interrupt)
+    }
 #undef NEEDS
     return NULL;
 }

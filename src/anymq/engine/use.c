@@ -78,6 +78,8 @@ static void *close_in_background(void *argument)
 
 static void release_engine_side(Handle *h)
 {
+    if (h->traits & ANYMQ_TELLS) /* a wait that began while it was being closed */
+        h->ops->forgo(h->sock, WATCH_ALL);
     amq_hub_stop(h);
     amq_stash_free(h);
     int wake = atomic_exchange(&h->wake, -1);
