@@ -27,12 +27,12 @@ def run(
     env: Mapping[str, str] | None = None,
     *,
     quiet: bool = False,
-    whole: bool = False,
+    tag: str = "",
 ) -> None:
     """Run a program that shares this terminal, without input.
 
-    With `quiet` its output is shown only if it fails; with `whole` in one piece when it has ended,
-    for programs that run side by side.
+    With `quiet` its output is shown only if it fails; with `tag` line by line behind that word, for
+    programs that run side by side.
 
     Raises:
         Failure: it did not exit with status 0.
@@ -42,23 +42,31 @@ def run(
     extra = " ".join(f"{key}={shlex.quote(value)}" for key, value in (env or {}).items())
     print(f"$ {extra + ' ' if extra else ''}{shown}", flush=True)
     started = time.monotonic()
+    kept: list[str] = []
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             words,
             cwd=ROOT,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if quiet or whole else None,
-            stderr=subprocess.STDOUT if quiet or whole else None,
-            check=False,
-        )
+            stdout=subprocess.PIPE if quiet or tag else None,
+            stderr=subprocess.STDOUT if quiet or tag else None,
+            text=True,
+            errors="replace",
+        ) as program:
+            for line in program.stdout or ():
+                kept.append(line)
+                if tag:
+                    print(f"{tag} | {line}", end="", flush=True)
     except OSError as error:
         raise Failure(f"cannot run {shown}: {error}") from None
     took = time.monotonic() - started
-    if whole or (quiet and done.returncode != 0):
-        print(done.stdout.decode(errors="replace"), flush=True)
-    if done.returncode != 0:
-        raise Failure(f"exit status {done.returncode} after {took:.0f} s: {shown}")
+    if tag and kept:
+        say(f"{tag} ended with: {kept[-1].strip().strip('= ')}")
+    if program.returncode != 0:
+        if quiet:
+            print("".join(kept), end="", flush=True)
+        raise Failure(f"exit status {program.returncode} after {took:.0f} s: {shown}")
     if took > 10:
         print(f"  ({took:.0f} s)", flush=True)
 

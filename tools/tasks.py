@@ -20,6 +20,7 @@ STYLE = ("src", "backends", "tests", "tools", "bench", "examples", "setup.py")
 MAIN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 MATRIX_OF_OTHER_VERSIONS = 3
 WHEEL_TESTS = ("tests/unit", "tests/conformance", "tests/backends", "tests/cli")
+SUITE = ("tests/conformance", "tests/backends")
 
 
 class Report:
@@ -85,27 +86,27 @@ def lint_steps(environment: Environment, report: Report) -> None:
 
 
 def pytest(
-    environment: Environment, *paths: str | Path, leak_rounds: int = 20, whole: bool = False
+    environment: Environment, *arguments: str | Path, tag: str, leak_rounds: int = 20
 ) -> None:
     """Run tests against the wheel that is installed there; a library that is missing is a failure.
 
     `-P` and the absence of the checkout's sources from the path keep it to the installed package.
     """
     run(
-        [environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *paths],
+        [environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         {
             "ANYMQ_WHEEL_TESTS": "1",
             "ANYMQ_TEST_EXPECT": "nanomsg,nng,zmq",
             "ANYMQ_TEST_LEAK_ROUNDS": str(leak_rounds),
             "ANYMQ_LAB_EXPECT": "ci",
         },
-        whole=whole,
+        tag=tag,
     )
 
 
 def in_lab(environment: Environment, *arguments: str) -> None:
     """Let the laboratory do something, with the wheel that is installed."""
-    run([environment.python, "tools/lab", *arguments])
+    run([environment.python, "tools/lab", *arguments], tag="lab")
 
 
 def check_matrix(environment: Environment) -> None:
@@ -126,20 +127,30 @@ def test() -> None:
     lint_steps(environment, report)
     report.step("compat_matrix.md", lambda: check_matrix(environment))
     report.step("the laboratory's builds", lambda: in_lab(environment, "fetch", "--ci"))
-    report.step(
-        f"tests, Python {MAIN_VERSION}", lambda: pytest(environment, "tests", leak_rounds=100)
-    )
     others = other_pythons()
     report.together(
         {
-            f"the same wheel, Python {version}": partial(on_python, version, base, wheel)
-            for version, base in others
+            f"Python {MAIN_VERSION}: the suite": partial(suite_tests, environment),
+            f"Python {MAIN_VERSION}: all other tests": partial(other_tests, environment),
+            **{
+                f"Python {version}: the same wheel": partial(on_python, version, base, wheel)
+                for version, base in others
+            },
+            "the laboratory, CI's part": lambda: in_lab(environment, "check", "--ci"),
         }
     )
-    report.step("the laboratory, CI's part", lambda: in_lab(environment, "check", "--ci"))
     tested = ", ".join([MAIN_VERSION, *(version for version, _ in others)])
     say(f"{wheel.name} was tested under Python {tested}")
     report.close()
+
+
+def suite_tests(environment: Environment) -> None:
+    pytest(environment, *present(*SUITE), tag="suite", leak_rounds=100)
+
+
+def other_tests(environment: Environment) -> None:
+    left_out = [f"--ignore={path}" for path in present(*SUITE)]
+    pytest(environment, *left_out, "tests", tag="other")
 
 
 def on_python(version: str, base: str, wheel: Path) -> None:
@@ -147,7 +158,7 @@ def on_python(version: str, base: str, wheel: Path) -> None:
     other.create()
     other.install_tools("test")
     other.install_wheel(wheel)
-    pytest(other, *present(*WHEEL_TESTS), whole=True)
+    pytest(other, *present(*WHEEL_TESTS), tag=version)
 
 
 def lint() -> None:

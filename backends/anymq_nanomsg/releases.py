@@ -63,7 +63,7 @@ def identify(library: Library) -> Release:
     else:
         loses_place = not keeps_place
         evidence = f"{SHORTENS}: {'it was lost' if loses_place else 'kept'}"
-    name = BY_INTERFACE.get((version[0], version[1]), UNNAMED)
+    name = BY_INTERFACE.get(version[:2], UNNAMED)
     if name == "1.0.0" and "NN_MAXTTL" not in library.options:
         name = "0.9"
     elif name == "1.2" and loses_place and keeps_place == 0:
@@ -90,5 +90,8 @@ def _quirks(before_1_1: bool) -> dict[str, str]:
             "before 1.1 that depends on memory that nobody has set",
             "inproc-leaks": "before 1.1 an inproc listener that is closed before those who dialled "
             "it leaves 4 KiB of each behind",
+            "may-end-the-process": "before 1.1 the process may end when a connection is lost in "
+            "its handshake, a ws one is ended by its listener, or an inproc one is closed while "
+            "messages are under way",
         }
     return found

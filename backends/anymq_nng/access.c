@@ -24,6 +24,7 @@ int anymq_nng_dialer_start(anymq_nng_socket *s, uint32_t id)
 
 int anymq_nng_dialer_close(anymq_nng_socket *s, uint32_t id)
 {
+    anymq_nng_let_peers_in(s, id);
     anymq_nng_hang_up(s, id);
     return s->library->fn.dialer_close(HANDLE(id));
 }

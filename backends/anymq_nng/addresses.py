@@ -1,8 +1,7 @@
 """anymq's addresses as the URLs that nng takes.
 
 nng 1.x reads `*` as IPv4's wildcard and 2.x does not read it at all; both take the wildcard
-addresses themselves, and `[::]` accepts IPv4 and IPv6. Only ws before nng 1.3.1 must be given `*`:
-it turns away whoever dialled another name than the one that was listened at.
+addresses themselves, and `[::]` accepts IPv4 and IPv6.
 """
 
 from __future__ import annotations
@@ -20,10 +19,8 @@ COUNTED = frozenset({"tcp", "tls+tcp", "ipc", "abstract"})
 """Transports for which nng counts what was written."""
 
 
-def wildcards(address: Address, ipv6: bool, version: tuple[int, ...]) -> list[Address]:
-    """What to try, in order, to listen at an address with this version of nng."""
-    if version < (1, 3, 1) and address.scheme in ("ws", "wss") and address.host in ("*", "0.0.0.0"):
-        return [replace(address, host="*")]
+def wildcards(address: Address, ipv6: bool) -> list[Address]:
+    """What to try, in order, to listen at an address."""
     if not address.wildcard:
         return [address]
     hosts = ["::", "0.0.0.0"] if ipv6 and socket.has_ipv6 else ["0.0.0.0"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from anymq.abc import Backend, LibraryInfo
@@ -29,6 +31,7 @@ class NngBackend(Backend):
         self.constants = CONSTANTS
         self.errors = ERRORS
         self.features = find_features(library)
+        self.quirks = find_quirks(library)
 
     def open_socket(self, protocol: Protocol, *, raw: bool = False) -> NngSocket:
         self.require(f"protocol.{protocol.value}")
@@ -38,3 +41,15 @@ class NngBackend(Backend):
 
     def error(self, code: int, doing: str = "", **context: Any) -> AnymqError:
         return make_error(code, self.native.text(code), doing, invalid=context.get("invalid"))
+
+
+def find_quirks(library: Library) -> Mapping[str, str]:
+    """All versions since 1.4 have the same PUSH."""
+    if library.before_1_4:
+        return MappingProxyType({})
+    return MappingProxyType(
+        {
+            "push-uses-what-ended": "a PUSH may send on a connection that ended in the moment its "
+            "last message was written, which ends the process"
+        }
+    )

@@ -186,7 +186,7 @@ anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error)
         return NULL;
     }
     s->library = socket->library;
-    s->flags = socket->flags;
+    s->flags = socket->flags | NNG_FD_LIES; /* it is the socket's own */
     s->parent = socket;
     atomic_fetch_add(&socket->holders, 1);
     atomic_store(&s->reply.fd, -1);

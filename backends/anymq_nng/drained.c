@@ -90,6 +90,15 @@ nng_stat *anymq_nng_before_removal(anymq_nng_socket *s)
     return anymq_nng_snapshot(s->library);
 }
 
+int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe)
+{
+    nng_stat *root = anymq_nng_snapshot(s->library);
+    int found = root == NULL || pipe_sent(&s->library->fn, root, pipe) != UINT64_MAX;
+
+    anymq_nng_free_statistics(s, root);
+    return found;
+}
+
 void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer)
 {
     nng_pipes *pipes = &s->pipes;

@@ -42,6 +42,12 @@ NOT_OFFERED = {
 }
 """What nng may have and anymq does not pass on, whatever the version."""
 
+UNSOUND_BEFORE_1_4 = dict.fromkeys(
+    ("transport.ws", "transport.wss"),
+    "before nng 1.4, a listener that is closed after somebody dialled it may end the process",
+)
+"""What is there and better not used, in versions whose use of freed memory 1.4 mended."""
+
 SINCE = {
     "transport.abstract": (1, 4),
     "transport.udp": (2, 0),
@@ -93,7 +99,7 @@ def _absent(name: str) -> Support:
 def _missing(library: Library, name: str, evidence: str, build: str = "") -> Support:
     """What this library lacks and another one has: a later version, or another build."""
     since = SINCE.get(name)
-    if since is not None and library.version < since:
+    if since is not None and (library.version < since or (since == (1, 4) and library.before_1_4)):
         version = ".".join(map(str, since))
         return absent(f"it came with nng {version}", evidence, f"nng {version} or later")
     return absent("this build leaves it out", evidence, build or "a build of nng with it")
@@ -146,6 +152,9 @@ def _probe_transport(library: Library, socket: object, name: str, url: str) -> S
         evidence = f"{probe}: {name_of(code) or code}"
     if name in NOT_OFFERED:
         return absent(NOT_OFFERED[name], evidence)
+    if code == 0 and name in UNSOUND_BEFORE_1_4 and library.before_1_4:
+        evidence += "; no symbol nng_stat_bool"
+        return absent(UNSOUND_BEFORE_1_4[name], evidence, "nng 1.4 or later")
     if code == 0:
         return _secured(library, evidence) if secure else native(evidence)
     if name_of(code) == NO_TRANSPORT:
@@ -304,7 +313,7 @@ def _raw(library: Library) -> Support:
 
 def _probe_statistics(library: Library) -> Support:
     """Builds may keep none, though the functions are there."""
-    if not library.has("nng_stat_bool"):
+    if library.before_1_4:
         return absent(
             "before nng 1.4, reading them while a socket closes can lock up the process",
             "no symbol nng_stat_bool",

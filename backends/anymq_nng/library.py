@@ -49,6 +49,14 @@ class Library:
             self.version_text = f"{text} (its functions are those of {self.major}.x)"
 
     @property
+    def before_1_4(self) -> bool:
+        """Whether it lacks what 1.4.0 mended, told by a function that came with it.
+
+        The version cannot tell: what was in development before is called 1.4.0DEV.
+        """
+        return self.major == 1 and not self.has("nng_stat_bool")
+
+    @property
     def ops(self) -> int:
         """Address of the table of operations."""
         return int(ffi.cast("uintptr_t", lib.anymq_nng_ops(self.pointer)))

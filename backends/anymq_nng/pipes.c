@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { BEGIN_ROUNDS = 60 }; /* some 10 ms */
+
 static nng_endpoint *find_endpoint(nng_pipes *pipes, uint32_t number)
 {
     for (size_t i = 0; i < pipes->endpoint_count; i++)
@@ -155,6 +157,32 @@ done:
     pthread_mutex_unlock(&pipes->lock);
 }
 
+/* 2.x lists the statistics of a pipe when it has begun, and takes them off the list when the pipe is
+ * torn down, which goes on after this callback. A pipe that ends in the moment of its beginning could
+ * do that in the wrong order; the list would then keep memory that is freed, and end the process one
+ * day. So its end waits for its beginning here; for one that never begins, as one of another
+ * protocol, not long. */
+static void let_begin(anymq_nng_socket *s, nng_handle pipe)
+{
+    struct timespec moment = {0, 100000};
+
+    if (s->library->major < 2)
+        return;
+    for (int round = 0; round < BEGIN_ROUNDS && !anymq_nng_keeps_statistics_of(s, pipe.id); round++)
+        nanosleep(&moment, NULL);
+}
+
+static int is_known(nng_pipes *pipes, uint32_t pipe)
+{
+    int found = 0;
+
+    pthread_mutex_lock(&pipes->lock);
+    for (size_t i = 0; i < pipes->count && !found; i++)
+        found = pipes->list[i].pipe == pipe;
+    pthread_mutex_unlock(&pipes->lock);
+    return found;
+}
+
 static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
 {
     nng_pipes *pipes = &s->pipes;
@@ -163,6 +191,8 @@ static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
     char text[256];
     size_t i;
 
+    if (!is_known(pipes, pipe.id))
+        let_begin(s, pipe);
     peer_address(s, pipe, &address);
     if (!atomic_load(&pipes->closing))
         root = anymq_nng_before_removal(s);

@@ -2,7 +2,8 @@
  *
  * nng's own poll descriptor is written to by the thread that brings a message, where a callback
  * would first go through another of nng's threads. A REQ or SURVEYOR has none that could be used:
- * its receive belongs to the request and stays under way (reply.c), so its callback tells.
+ * its receive belongs to the request and stays under way (reply.c), so its callback tells; and so
+ * does that of a SUB of the versions whose own descriptor lies.
  */
 #include "socket.h"
 
@@ -51,7 +52,7 @@ int anymq_nng_wait_fd(void *socket, int direction)
 
     if (direction == ANYMQ_WRITABLE)
         return anymq_nng_send_fd(s);
-    if (s->flags & NNG_IS_STATEFUL)
+    if (s->flags & NNG_KEEPS_RECEIVE)
         return anymq_nng_reply_fd(s);
     return recv_fd(s);
 }

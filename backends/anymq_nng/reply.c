@@ -1,7 +1,7 @@
-/* Receiving on REQ and SURVEYOR, and on every context.
+/* Receiving by one receive that is kept under way: REQ, SURVEYOR, SUB of some versions, contexts.
  *
- * nng ties a receive on these to the request or survey: when a receive times out or is cancelled,
- * the whole request is given up. A wait in slices would end it at the first slice. So one receive
+ * nng ties a receive to the request or survey: when a receive times out or is cancelled, the whole
+ * request is given up. A wait in slices would end it at the first slice. So one receive
  * without a time limit is kept under way, with a callback; waiters wait for the callback, and what
  * it brings after they have left is kept for the next. All errors it brings are therefore nng's
  * own: NNG_ETIMEDOUT is the end of the survey, never the end of a slice.
@@ -9,9 +9,11 @@
  * Sending begins a new request or survey and ends the old one, also in nng; the receive that is
  * under way is given up before, so that an old reply never passes for a new one.
  *
- * A context of another protocol has no descriptor of nng's, so its receive too is kept under way; but
- * it takes what comes for any of them, so only as long as somebody waits for it. What has come when
- * the last of them has left is received next.
+ * A SUB whose descriptor lies is served likewise, because this receive's callback tells the truth.
+ *
+ * A context has no descriptor of nng's either. That of a REP or RESPONDENT takes what others could take,
+ * so its receive is under way only as long as somebody waits for it. What has come when the last of
+ * them has left is received next.
  *
  * Two locks: the socket's serialises sending, submitting and collecting; the reply's is all that
  * the callback takes, so that nng may run it whenever it likes.
@@ -23,12 +25,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOMENT_MS = 5 }; /* how long nng may take to run a callback of what is complete */
+/* How long nng may take to run a callback of what is complete; and where an event loop waits for it. */
+enum { MOMENT_MS = 5, SHORT_MOMENT_MS = 1 };
 
 /* Whether its receive takes what others could take. */
 static int takes_any(const anymq_nng_socket *s)
 {
-    return !(s->flags & NNG_IS_STATEFUL);
+    return s->flags & NNG_TO_ASKER;
+}
+
+/* Whether a receive without any time does no harm. */
+static int may_attempt(const anymq_nng_socket *s)
+{
+    return s->flags & NNG_IS_REQ || (s->parent != NULL && !(s->flags & NNG_IS_SURVEYOR));
 }
 
 static void tell_loops(nng_reply *reply)
@@ -57,7 +66,7 @@ int anymq_nng_reply_init(anymq_nng_socket *s)
 {
     pthread_condattr_t attributes;
 
-    if (!nng_keeps(s))
+    if (!(s->flags & NNG_KEEPS_RECEIVE))
         return 0;
     pthread_mutex_init(&s->reply.lock, NULL);
     pthread_condattr_init(&attributes);
@@ -72,7 +81,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
 {
     const nng_table *fn = &s->library->fn;
 
-    if (!nng_keeps(s))
+    if (!(s->flags & NNG_KEEPS_RECEIVE))
         return;
     if (s->reply.active) {
         fn->aio_wait(s->reply.aio);
@@ -89,7 +98,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
 
 void anymq_nng_reply_wake(anymq_nng_socket *s)
 {
-    if (!nng_keeps(s))
+    if (!(s->flags & NNG_KEEPS_RECEIVE))
         return;
     pthread_mutex_lock(&s->reply.lock);
     s->reply.tell = NULL;
@@ -144,7 +153,7 @@ void anymq_nng_forgo(void *socket, int direction)
 {
     anymq_nng_socket *s = socket;
 
-    if (!nng_keeps(s) || !(direction & ANYMQ_READABLE))
+    if (!(s->flags & NNG_KEEPS_RECEIVE) || !(direction & ANYMQ_READABLE))
         return;
     pthread_mutex_lock(&s->lock);
     s->reply.wanted = 0;
@@ -284,7 +293,7 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
     unsigned round;
     int done, result;
 
-    if (timeout_ms == 0 && (s->flags & NNG_IS_SURVEYOR) && atomic_load(&reply->fd) < 0 && !reply->wanted)
+    if (timeout_ms == 0 && !may_attempt(s) && atomic_load(&reply->fd) < 0 && !reply->wanted)
         timeout_ms = MOMENT_MS; /* an event loop is told, and has no moment to give */
     deadline = timeout_ms < 0 ? -1 : anymq_nng_clock_ms() + timeout_ms;
     for (;;) {
@@ -307,12 +316,16 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
             return ANYMQ_INTERRUPTED;
         }
         if (!reply->active) {
-            if (timeout_ms == 0 && !(s->flags & NNG_IS_SURVEYOR)) {
+            if (timeout_ms == 0 && may_attempt(s)) {
                 result = attempt(s, m);
                 pthread_mutex_unlock(&s->lock);
                 return result;
             }
             begin_round(s);
+            if (timeout_ms == 0 && (s->flags & NNG_IS_SUB)) {
+                timeout_ms = SHORT_MOMENT_MS; /* there may be more in its queue */
+                deadline = anymq_nng_clock_ms() + timeout_ms;
+            }
         }
         reply->waiters++;
         pthread_mutex_unlock(&s->lock);

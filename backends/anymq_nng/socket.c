@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LET_IN_ROUNDS = 8, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90 };
+enum { LET_IN_ROUNDS = 8, BE_LET_IN_ROUNDS = 40, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90 };
 
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 {
@@ -108,27 +108,33 @@ int anymq_nng_try_recv(void *socket, anymq_msg *m)
     return anymq_nng_wait_recv(socket, m, 0);
 }
 
-static int awaits_first_peer(anymq_nng_socket *s, uint32_t listener)
+/* nng loses a descriptor when a listener closes just as a peer completes its handshake. And before 1.5
+ * (not seen later), where an inproc dialer closes between being accepted and being told so, the
+ * listener keeps a peer that is gone, for ever. */
+static int rounds_for_first_peer(anymq_nng_socket *s, uint32_t number)
 {
-    int found = 0;
+    int rounds = 0;
 
     pthread_mutex_lock(&s->pipes.lock);
     for (size_t i = 0; i < s->pipes.endpoint_count; i++) {
         const nng_endpoint *endpoint = &s->pipes.endpoints[i];
-        if ((endpoint->number & NNG_LISTENER_BIT) && (listener == 0 || endpoint->number == listener))
-            found |= !endpoint->had_peer;
+        if (endpoint->had_peer || (number != 0 && endpoint->number != number))
+            continue;
+        if (endpoint->number & NNG_LISTENER_BIT)
+            rounds = rounds > LET_IN_ROUNDS ? rounds : LET_IN_ROUNDS;
+        else if (strncmp(endpoint->url, "inproc:", 7) == 0)
+            rounds = BE_LET_IN_ROUNDS;
     }
     pthread_mutex_unlock(&s->pipes.lock);
-    return found;
+    return rounds;
 }
 
-/* nng loses a descriptor when a listener closes just as a peer completes its handshake. A listener
- * that nobody has come through yet may have its first peer at the door: let it come in. */
-void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t listener)
+/* An endpoint that had no peer yet may have its first one at the door: let them come together. */
+void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t number)
 {
     struct timespec moment = {0, 500000};
 
-    for (int round = 0; round < LET_IN_ROUNDS && awaits_first_peer(s, listener); round++)
+    for (int round = 0; round < rounds_for_first_peer(s, number); round++)
         nanosleep(&moment, NULL);
 }
 
@@ -174,16 +180,13 @@ static int call_opener(anymq_nng_library *library, const char *opener, nng_handl
     return open(id);
 }
 
-/* Before 1.2, which brought this option, a SUB looks at its subscriptions when a message is received
- * and not when it arrives. A receive without any time that finds nothing but messages to be passed
- * over then stays under way for ever, out of reach of any cancelling. */
-static int filters_late(anymq_nng_socket *s)
+/* Before 1.4, which brought this function, a SUB's descriptor cannot be relied on. Before 1.2 it
+ * tells of messages that nobody subscribed to, since they are passed over only when they are
+ * received (and an attempt that finds no others is never over). Later it is raised for a message
+ * that a waiting receive took, and then not again for the next. */
+static int descriptor_lies(const anymq_nng_library *library, int flags)
 {
-    const nng_table *fn = &s->library->fn;
-    bool prefers_new;
-
-    return (s->flags & NNG_IS_SUB) && (fn->get_bool[NNG_SOCKET] == NULL ||
-                                       fn->get_bool[NNG_SOCKET](s->id, "sub:prefnew", &prefers_new) != 0);
+    return (flags & NNG_IS_SUB) && library->fn.stat_bool == NULL;
 }
 
 anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener, int flags, int *error)
@@ -194,7 +197,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
     if (s == NULL)
         return NULL;
     s->library = library;
-    s->flags = flags;
+    s->flags = flags | (descriptor_lies(library, flags) ? NNG_FD_LIES : 0);
     atomic_store(&s->send_fd, -1);
     atomic_store(&s->recv_fd, -1);
     atomic_store(&s->reply.fd, -1);
@@ -205,7 +208,6 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
         free(s);
         return NULL;
     }
-    s->filters_late = filters_late(s);
     pthread_mutex_init(&s->lock, NULL);
     *error = anymq_nng_pipes_init(s);
     if (*error == 0)

@@ -16,8 +16,10 @@ enum {
     NNG_TO_ALL = 16,      /* each message goes to every peer, or is dropped for a slow one */
     NNG_TO_ASKER = 32,    /* each message goes to the peer of the last one that was received */
     NNG_IS_SUB = 64,      /* cooked: receives what was subscribed to */
+    NNG_FD_LIES = 128,    /* set by open: nng's descriptor for receiving is of no use */
 };
 #define NNG_IS_STATEFUL (NNG_IS_REQ | NNG_IS_SURVEYOR)
+#define NNG_KEEPS_RECEIVE (NNG_IS_STATEFUL | NNG_FD_LIES) /* reply.c receives */
 
 /* A connected peer. */
 typedef struct {
@@ -62,7 +64,7 @@ typedef struct nng_wait {
     nng_aio *aio;
 } nng_wait;
 
-/* reply.c: the one receive of a REQ or SURVEYOR socket that is under way across time-outs. */
+/* reply.c: the one receive of a socket with NNG_KEEPS_RECEIVE, under way across time-outs. */
 typedef struct {
     nng_aio *aio;
     pthread_mutex_t lock; /* guards done and round; taken by nng's callback */
@@ -92,7 +94,6 @@ typedef struct anymq_nng_socket {
     struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
     atomic_int holders;              /* itself and its contexts: the last one frees it */
     int flags;
-    int filters_late; /* what a SUB passes over is passed over by the receive: see open */
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
     nng_wait *spare;
@@ -112,7 +113,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
 /* Open the socket anew with another function; NNG_EBUSY once it has an endpoint. */
 int anymq_nng_reopen(anymq_nng_socket *socket, const char *opener, int flags);
 int anymq_nng_close(anymq_nng_socket *socket); /* for a socket that no handle owns */
-void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t listener); /* before it is closed; 0: all */
+void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t endpoint); /* before it is closed; 0: all */
 uint32_t anymq_nng_id(anymq_nng_socket *socket);
 void anymq_nng_fill_ops(anymq_ops *ops);
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message);
@@ -126,12 +127,6 @@ int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_
 void anymq_nng_message_release(void *socket, anymq_msg *m);
 int anymq_nng_try_send(void *socket, anymq_msg *m);
 int anymq_nng_try_recv(void *socket, anymq_msg *m);
-
-/* Whether a receive is kept under way across time-outs, with a callback: see reply.c. */
-static inline int nng_keeps(const anymq_nng_socket *s)
-{
-    return s->parent != NULL || s->flags & NNG_IS_STATEFUL;
-}
 
 static inline void nng_submit_send(anymq_nng_socket *s, nng_aio *aio)
 {
@@ -196,6 +191,8 @@ int anymq_nng_drained(void *socket);
 nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
 /* A pipe's counter goes with it. Taken before the list is locked; NULL where it will not be missed. */
 nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
+/* Whether a pipe is among them; true also where there are none. */
+int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe);
 void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer);
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
 

@@ -93,7 +93,7 @@ class NngSocket(NativeSocket):
 
     def listen(self, address: Address) -> NativeEndpoint:
         error: AnymqError | None = None
-        for candidate in wildcards(address, self._ipv6, self._library.version):
+        for candidate in wildcards(address, self._ipv6):
             try:
                 return self._listen_somewhere(address, candidate)
             except (AddressInvalid, OSError) as failure:
@@ -106,9 +106,8 @@ class NngSocket(NativeSocket):
     def _listen_somewhere(self, address: Address, bound: Address) -> NativeEndpoint:
         """Bind, and step around two of nng's habits.
 
-        Port 0 of ws is one port for all sockets of the process, and before nng 1.2 it is not told:
-        choose another here. The name of an abstract socket is free a moment after its listener was
-        closed, not at once.
+        Port 0 of ws is one port for all sockets of the process: choose another here. The name of
+        an abstract socket is free a moment after its listener was closed, not at once.
         """
         until = time.monotonic() + (NAME_RELEASE if address.scheme == "abstract" else 0)
         while True:

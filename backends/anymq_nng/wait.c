@@ -126,10 +126,8 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
     nng_wait *wait;
     int result;
 
-    if (nng_keeps(s))
+    if (s->flags & NNG_KEEPS_RECEIVE)
         return anymq_nng_reply_recv(s, m, timeout_ms);
-    if (timeout_ms == 0 && s->filters_late)
-        timeout_ms = 1;
     pthread_mutex_lock(&s->lock);
     if (timeout_ms != 0 && atomic_load(&s->interrupted)) {
         pthread_mutex_unlock(&s->lock);

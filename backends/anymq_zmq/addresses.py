@@ -32,6 +32,8 @@ def wants_ipv6(address: Address, allowed: bool) -> bool:
     such; and it never falls back from a name's IPv6 address to its IPv4 one, though other
     programs mostly listen at the IPv4 address of `localhost`.
     """
+    if address.scheme == "udp":  # what follows is libzmq's own: only a number in brackets is IPv6
+        return allowed and "[" in address.path
     if address.scheme not in ("tcp", "ws", "wss"):
         return allowed
     if address.is_ipv6:

@@ -11,7 +11,7 @@ from cffi import FFI
 
 HERE = "backends/anymq_zmq/csrc"
 INCLUDE = "src/anymq/include"
-SOURCES = ("library.c", "socket.c", "peers.c", "inproc.c", "monitor.c")
+SOURCES = ("library.c", "socket.c", "drafts.c", "peers.c", "inproc.c", "monitor.c")
 HEADERS = (
     f"{HERE}/library.h",
     f"{HERE}/socket.h",
@@ -53,7 +53,9 @@ void azmq_term_forget(azmq_term *term);
 int azmq_socket(azmq_lib *lib, int type, azmq_sock **result);
 int azmq_become(azmq_sock *sock, int type);
 int azmq_listen(azmq_sock *sock, const char *url, uint32_t *number, char *actual, size_t size);
-int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number);
+int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number, uint32_t *peer);
+int azmq_join(azmq_sock *sock, const char *group);
+int azmq_leave(azmq_sock *sock, const char *group);
 int azmq_close_endpoint(azmq_sock *sock, uint32_t number);
 int azmq_setopt(azmq_sock *sock, int option, const void *value, size_t size);
 int azmq_getopt(azmq_sock *sock, int option, void *value, size_t *size);

@@ -74,6 +74,9 @@ def _draft_type(library: Library, name: str, draft: bool, evidence: str) -> Supp
         return absent("this version has no such socket type", library.version_evidence, needed)
     if not draft:
         return absent("a draft socket type that this build lacks", evidence, needed)
+    for symbol in _ADDRESSING.get(name, ()):
+        if not library.symbol(symbol):
+            return absent(f"this build does not export {symbol}", evidence, needed)
     return native(evidence, _REASONS.get(name, ""))
 
 
@@ -81,12 +84,23 @@ _REASONS = {
     "pub": "filters at the publisher: what is sent before a subscription has arrived is not seen",
     "req": "ZMQ_REQ_RELAXED and ZMQ_REQ_CORRELATE: a new request cancels the one before",
     "router": "a message to an unknown routing id is dropped unless ZMQ_ROUTER_MANDATORY is set",
-    "server": "a message's header names the client: give back that of the one to be answered",
-    "peer": "a message's header names the peer: give back that of the one to be answered",
-    "radio": "a message's header is its group, empty where it has none",
-    "dish": "subscribe joins a group, by its whole name",
-    "dgram": "two parts, the address and the body; over udp only",
+    "server": "send_message: a header of 4 bytes names the client; it is that of what it has sent",
+    "peer": "send_message: a header of 4 bytes names the peer; it is that of what it has sent, or "
+    "the dialer's peer",
+    "radio": "send_message: the header is the group; without one it is the group with no name",
+    "dish": "subscribe joins a group, by its whole name; the header of a message is its group",
+    "dgram": "two parts, the address and the body; over udp and IPv4 only",
 }
+
+_ROUTING = ("zmq_msg_routing_id", "zmq_msg_set_routing_id")
+_GROUPS = ("zmq_msg_group", "zmq_msg_set_group", "zmq_join", "zmq_leave")
+_ADDRESSING = {
+    "server": _ROUTING,
+    "peer": (*_ROUTING, "zmq_connect_peer"),
+    "radio": _GROUPS,
+    "dish": _GROUPS,
+}
+"""What a type is of no use without."""
 
 _NOT_HERE = {"pair1": "no libzmq has it: its PAIR has one version"}
 

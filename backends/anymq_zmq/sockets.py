@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anymq._engine import Handle
 from anymq.abc import NativeEndpoint, NativeSocket
-from anymq.errors import OptionError, StateError
+from anymq.errors import AddressInvalid, OptionError, StateError
 from anymq.protocols import Protocol
 from anymq.security import CurveConfig, PlainConfig
 from anymq.url import Address
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ZmqSocket"]
 
+_HEADED = frozenset({Protocol.SERVER, Protocol.PEER, Protocol.RADIO, Protocol.DISH})
+
 _LINGER_MS = 30_000
 """For endpoints that are closed while the socket stays open; closing sets its own."""
 
@@ -39,6 +41,7 @@ class ZmqSocket(NativeSocket):
         self.backend = backend
         self.protocol = protocol
         self.raw = False
+        self.headed = protocol in _HEADED
         self._ipv6 = True
         self._immediate = True
         self._mapping = {
@@ -98,7 +101,7 @@ class ZmqSocket(NativeSocket):
         check_listen(address)
         self._check_secured(address)
         numeric = resolved(address, self._ipv6)
-        ipv6 = wants_ipv6(numeric, self._ipv6)
+        ipv6 = self._wants_ipv6(numeric)
         url = native_url(numeric)
         number = ffi.new("uint32_t *")
         actual = ffi.new("char[]", 256)
@@ -120,15 +123,22 @@ class ZmqSocket(NativeSocket):
     def dial(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
         self._check_secured(address)
-        ipv6 = wants_ipv6(address, self._ipv6)
+        ipv6 = self._wants_ipv6(address)
         url = native_url(address)
-        number = ffi.new("uint32_t *")
+        number, peer = ffi.new("uint32_t *"), ffi.new("uint32_t *")
         with self.handle:
             self._used = True
             self._set("ZMQ_IPV6", int(ipv6))
-            code = lib.azmq_dial(self._sock, url.encode(), number)
+            code = lib.azmq_dial(self._sock, url.encode(), number, peer)
         self.backend.check(code, f"dial {address}", "dial")
-        return NativeEndpoint(int(number[0]), str(address), url)
+        return NativeEndpoint(int(number[0]), str(address), url, peer=int(peer[0]))
+
+    def _wants_ipv6(self, address: Address) -> bool:
+        wanted = wants_ipv6(address, self._ipv6)
+        if wanted and self.protocol is Protocol.DGRAM:
+            # libzmq would end the process when the first datagram arrives
+            raise AddressInvalid(f"{address}: libzmq's dgram knows IPv4 only", backend="zmq")
+        return wanted
 
     def close_endpoint(self, endpoint: NativeEndpoint) -> None:
         with self.handle:
@@ -219,12 +229,18 @@ class ZmqSocket(NativeSocket):
             )
 
     def subscribe(self, topic: bytes) -> None:
+        if self.protocol is Protocol.DISH:
+            self._in_group(lib.azmq_join, "join", topic)
+            return
         if self.protocol is not Protocol.SUB:
             super().subscribe(topic)
         with self.handle:
             self._set("ZMQ_SUBSCRIBE", topic)
 
     def unsubscribe(self, topic: bytes) -> None:
+        if self.protocol is Protocol.DISH:
+            self._in_group(lib.azmq_leave, "leave", topic)
+            return
         if self.protocol is not Protocol.SUB:
             super().unsubscribe(topic)
         with self.handle:
@@ -263,6 +279,13 @@ class ZmqSocket(NativeSocket):
         with self.handle:
             for number, name, value_kind, value in self._by_number:
                 options.write(self._sock, number, name, value_kind, value)
+
+    def _in_group(self, call: Any, doing: str, group: bytes) -> None:
+        if b"\0" in group:
+            raise OptionError("the name of a group has no zero byte", backend="zmq")
+        with self.handle:
+            code = call(self._sock, group)
+        self.backend.check(code, f"{doing} group {group!r}", "option")
 
     def statistics(self) -> dict[str, int]:
         counts = ffi.new("azmq_counts *")

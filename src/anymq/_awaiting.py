@@ -55,7 +55,7 @@ class AwaitingExchange:
         _backend: Backend
         _handle: Handle
         _protocol: Protocol
-        _raw: bool
+        _headed: bool
 
         @property
         def survey_time(self) -> float: ...
@@ -202,7 +202,7 @@ class AwaitingCalls(AwaitingExchange):
         """`send_message`, awaited; cancelled, the message is still the caller's."""
         if not isinstance(message, Message):
             raise TypeError(f"asend_message takes a Message, not {type(message).__name__}")
-        header = message.header if self._raw else b""
+        header = message.header if self._headed else b""
         body = message.body
         await self._send(lambda: self._handle.send_message(header, body, 0), timeout)
         message._give_away()

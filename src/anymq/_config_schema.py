@@ -214,8 +214,8 @@ class _Checker:
         protocol: Protocol = given["protocol"]
         raw = given.get("raw", False)
         for key in given:
-            if key == "subscribe" and protocol is not Protocol.SUB:
-                self.fail(prefix + key, f"is for sub sockets only; this is a {protocol} socket")
+            if key == "subscribe" and protocol not in (Protocol.SUB, Protocol.DISH):
+                self.fail(prefix + key, f"is for sub and dish; this is a {protocol} socket")
             reason = inapplicable(key, protocol, raw)
             if reason:
                 self.fail(prefix + key, f"{reason}; leave it out")

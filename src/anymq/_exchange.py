@@ -107,6 +107,8 @@ class Exchange:
     def subscribe(self, topic: Buffer = b"") -> None:
         """SUB: receive messages that begin with `topic`; subscribing twice is once.
 
+        DISH: join the group of this name.
+
         Raises:
             UnsupportedFeature: not a socket that subscribes.
         """
@@ -117,7 +119,7 @@ class Exchange:
                 self._topics.add(key)
 
     def unsubscribe(self, topic: Buffer) -> None:
-        """SUB: end the subscription of `topic`.
+        """SUB: end the subscription of `topic`; DISH: leave the group.
 
         Raises:
             OptionError: it is not subscribed.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "plan"]
 
-SUBSCRIBERS = frozenset({Protocol.SUB})
+SUBSCRIBERS = frozenset({Protocol.SUB, Protocol.DISH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def plan(
     urls_dial = _urls(dial, "dial") if dial is not None or not entry else entry.dial
     topics = _topics(subscribe) if subscribe is not None or not entry else entry.subscribe
     if topics and kind not in SUBSCRIBERS:
-        raise OptionError(f"subscribe= is for sub sockets; a {kind} socket does not subscribe")
+        raise OptionError(f"subscribe= is for sub and dish; a {kind} socket does not subscribe")
     addresses = [parse(url, listen=True) for url in urls_listen]
     addresses += [parse(url, listen=False) for url in urls_dial]
     checked = {name: check_option(name, value) for name, value in options.items()}

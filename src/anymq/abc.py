@@ -96,6 +96,7 @@ class NativeEndpoint:
         number: the library's own number of it, 0 where it has none; what `anymq_ops.peers` takes.
         url: the address in anymq's grammar, with the real port for a listener.
         native_url: what the library was given.
+        peer: of a dialled address, the library's number of who is there; 0 where it tells none.
         state: whatever else the backend needs to close it.
     """
 
@@ -103,6 +104,7 @@ class NativeEndpoint:
     url: str
     native_url: str
     state: Any = field(default=None, repr=False)
+    peer: int = 0
 
 
 class NativeContext(abc.ABC):
@@ -114,6 +116,9 @@ class NativeContext(abc.ABC):
 
     backend: Backend
     handle: Handle
+    headed: bool = False
+    """Whether the header of a message is the program's though the socket is not raw: it says whom
+    a message came from, or where it is to go."""
 
     @abc.abstractmethod
     def set_option(self, name: str, value: Any) -> None:
@@ -173,11 +178,14 @@ class NativeSocket(NativeContext):
         """Unbind or disconnect; closing an endpoint that is gone does nothing."""
 
     def subscribe(self, topic: bytes) -> None:
-        """SUB: receive messages that begin with `topic`; not called twice for the same one."""
+        """SUB: receive messages that begin with `topic`; not called twice for the same one.
+
+        DISH: receive those of the group of this name.
+        """
         raise self.backend.unsupported("protocol.sub", f"a {self.protocol} socket cannot subscribe")
 
     def unsubscribe(self, topic: bytes) -> None:
-        """SUB: undo `subscribe`; called only for a topic that is subscribed."""
+        """SUB and DISH: undo `subscribe`; called only for a topic that is subscribed."""
         raise self.backend.unsupported("protocol.sub", f"a {self.protocol} socket cannot subscribe")
 
     def open_context(self) -> NativeContext:

@@ -75,3 +75,8 @@ class Dialer(Endpoint):
     def peers(self) -> int:
         """How many peers are connected through this dialer, where the library can tell apart."""
         return self._socket._handle.peers(self._native.number)
+
+    @property
+    def peer(self) -> int | None:
+        """The library's number of who is there, as `Message.peer`; None where it tells none."""
+        return self._native.peer or None

@@ -19,8 +19,9 @@ __all__ = ["Message"]
 class Message:
     """A mutable message.
 
-    `body` is what a receiver gets; `header` is the protocol's, and is sent and received on raw
-    sockets only. `insert` and `trim` work at the front of the body, `append` and `chop` at its end.
+    `body` is what a receiver gets. `header` is the protocol's on raw sockets, whom a message came
+    from or goes to on SERVER and PEER, its group on RADIO and DISH; others neither send nor receive
+    one. `insert` and `trim` work at the front of the body, `append` and `chop` at its end.
     A message that was sent is given away: using it raises `StateError`. A send that failed leaves
     it as it was.
     """

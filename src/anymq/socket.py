@@ -62,7 +62,7 @@ class Socket(Exchange, AwaitingCalls):
         raw: raw mode: the program handles protocol headers itself (`send_message`).
         listen: URL or URLs to bind.
         dial: URL or URLs to connect to, in the background.
-        subscribe: SUB: topic or topics.
+        subscribe: SUB: topic or topics; DISH: group or groups.
         config: name of an entry in the configuration file; arguments given here win over it.
         options: any option of `anymq.options`, by name.
 
@@ -80,6 +80,7 @@ class Socket(Exchange, AwaitingCalls):
         "_backend",
         "_contexts",
         "_handle",
+        "_headed",
         "_mapping",
         "_name",
         "_native",
@@ -163,6 +164,7 @@ class Socket(Exchange, AwaitingCalls):
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
+        self._headed = chosen.raw or self._native.headed
         self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
         self._mapping = {
             name: native
@@ -282,15 +284,19 @@ class Socket(Exchange, AwaitingCalls):
         return self._handle.recv_many(max, *limit_argument(timeout))
 
     def send_message(self, message: Message, *, timeout: TimeLimit = DEFAULT) -> None:
-        """Send a `Message` and with it, on a raw socket, its header. It is given away."""
+        """Send a `Message` and with it its header, which is given away with it.
+
+        On a raw socket the header is the protocol's. On SERVER and PEER it names whom the message
+        goes to, on RADIO the group; other sockets have none, and leave it out.
+        """
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
-        header = message.header if self._raw else b""
+        header = message.header if self._headed else b""
         self._handle.send_message(header, message.body, *limit_argument(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
-        """Receive one message as a `Message`, on a raw socket with its header."""
+        """Receive one message as a `Message`, with its header where `send_message` has one."""
         return Message._received(*self._handle.recv_message(*limit_argument(timeout)))
 
     def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
@@ -378,11 +384,12 @@ class Socket(Exchange, AwaitingCalls):
         Raises:
             UnsupportedFeature: it counts nothing (`statistics`).
         """
+        peers = self._handle.peers()  # a closed socket is refused as closed, whatever it lacks
         self._backend.require("statistics")
         counters = {
             "messages_sent": self._handle.sent,
             "messages_received": self._handle.received,
-            "peers": self._handle.peers(),
+            "peers": peers,
         }
         counters.update(self._native.statistics())
         return counters

@@ -47,6 +47,7 @@ def recorded(backend: Backend, tmp_path: Path) -> Path:
         "version_text": said["version"],
         "wire": said["wire"],
         "features": said["features"],
+        "quirks": said["quirks"],
     }
     (tmp_path / "compat_matrix" / "features").mkdir(parents=True)
     builds = {"anymq": "0", "builds": [build]}

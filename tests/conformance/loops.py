@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -107,8 +108,16 @@ class Trio(Loop):
         await self._trio.testing.wait_all_tasks_blocked(0.001)
 
 
+def _libuv_is_replaced() -> bool:
+    """Whether empty functions of libuv's names were loaded first: uvloop would call those.
+
+    A library under test that is an extension of another program may need them, see docs/lab.md.
+    """
+    return hasattr(ctypes.CDLL(None), "uv_close")
+
+
 LOOPS: dict[str, Callable[[], Loop]] = {"asyncio": Loop}
-if importlib.util.find_spec("uvloop"):
+if importlib.util.find_spec("uvloop") and not _libuv_is_replaced():
     LOOPS["uvloop"] = UvLoop
 if importlib.util.find_spec("trio"):
     LOOPS["trio"] = Trio

@@ -240,7 +240,7 @@ def _one_process(
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     said = (place / "output").read_text(encoding="utf-8", errors="replace")
-    if watch.over:
+    if watch.over and watch.current is None:  # else it was interrupted within a test
         return True
     if watch.current is not None:
         test, begun, limit = watch.current

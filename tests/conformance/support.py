@@ -196,6 +196,7 @@ class Sockets:
         self.backend = backend
         self._folder = folder
         self._open: list[anymq.Socket] = []
+        self._taken: list[socket_of_python.socket] = []
         self._count = itertools.count()
 
     def open(self, protocol: str, **options: Any) -> anymq.Socket:
@@ -237,6 +238,13 @@ class Sockets:
             probe.bind(("127.0.0.1", 0))
             return url.replace(":0", f":{probe.getsockname()[1]}")
 
+    def refusing(self) -> str:
+        """A tcp address that is taken, and where nobody listens until the test has ended."""
+        taken = socket_of_python.socket()
+        self._taken.append(taken)
+        taken.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+
     def pair(
         self,
         first: str,
@@ -273,6 +281,8 @@ class Sockets:
             if not socket.closed:
                 socket.linger = 0
             socket.close()
+        for taken in self._taken:
+            taken.close()
 
 
 # Programs in processes of their own
@@ -292,6 +302,7 @@ REFUSED = "the library under test lacks "
 _PRELUDE = """\
 import faulthandler, os, signal, sys, threading, time
 faulthandler.register(signal.SIGUSR1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import anymq
 backend = anymq.get_backend(sys.argv[1], library=sys.argv[2])
 LIMIT = {limit}
@@ -343,9 +354,11 @@ def finish_program(process: subprocess.Popen[str], *, limit: float = 30.0) -> tu
     return out, time.monotonic() - begin
 
 
-def run_program(backend: Backend, source: str, *args: str, limit: float = 30.0) -> str:
+def run_program(
+    backend: Backend, source: str, *args: str, limit: float = 30.0, **options: Any
+) -> str:
     """What a program wrote (see `start_program`); fails unless it succeeds."""
-    out, _ = finish_program(start_program(backend, source, *args), limit=limit)
+    out, _ = finish_program(start_program(backend, source, *args, **options), limit=limit)
     return out
 
 

@@ -265,6 +265,31 @@ def test_surveys(sockets: Sockets, loop: Loop) -> None:
     loop.run(main)
 
 
+@pytest.mark.requires("protocol.surveyor", "protocol.respondent")
+def test_a_late_answer_does_not_hide_one_that_follows(sockets: Sockets, loop: Loop) -> None:
+    """The answer to a former survey, dropped by the library, and one to this come together."""
+    surveyor, respondent = sockets.pair("surveyor", "respondent")
+    surveyor.survey_time = LIMIT
+
+    async def answer() -> None:
+        """The first survey, and the second at once, which is waited for by then."""
+        await loop.settle()
+        await respondent.asend(b"to the first")
+        assert await respondent.arecv() == b"second"
+        await respondent.asend(b"to the second")
+
+    async def main() -> None:
+        for _ in range(20):
+            await surveyor.asend(b"first")
+            assert await respondent.arecv() == b"first"
+            async with loop.group() as group:
+                await surveyor.asend(b"second")
+                group.start(answer())
+                assert await surveyor.arecv() == b"to the second"
+
+    loop.run(main)
+
+
 def test_subscribers(sockets: Sockets, loop: Loop) -> None:
     pub, sub = sockets.pair("pub", "sub", b={"subscribe": [b"a"]})
     subscriptions_settled(pub, sub)
@@ -289,7 +314,7 @@ def test_connecting(sockets: Sockets, loop: Loop) -> None:
             assert push.peers == 1
         dialer.close()
         with pytest.raises(anymq.Timeout):
-            await push.adial(sockets.unused(), timeout=0.1)
+            await push.adial(sockets.refusing(), timeout=0.1)
         with pytest.raises(anymq.AddressInvalid):
             await push.adial("tcp://nowhere")
 

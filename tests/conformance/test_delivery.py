@@ -86,6 +86,23 @@ def test_a_peer_that_dialled_reads_later(sockets: Sockets, protocols: str) -> No
         reader.close()
 
 
+@pytest.mark.transports("tcp", "ipc")
+@pytest.mark.requires("protocol.push", "protocol.pull")
+def test_a_listening_sender_that_closes_at_once(sockets: Sockets, transport: str) -> None:
+    """It gives up its address with the rest: peers that dialled it must not lose what was sent."""
+    sizes = [100_000 + number for number in range(40)]
+    for _ in range(10):
+        push = sockets.open("push", linger=30.0)
+        pull = sockets.open("pull", dial=push.listen(sockets.url(transport)).url)
+        sockets.connected(push, pull)
+        reader = Reader(pull, len(sizes))
+        for size in sizes:
+            push.send(b"x" * size)
+        push.close()
+        assert reader.finish() == sizes
+        pull.close()
+
+
 @pytest.mark.requires("protocol.req", "protocol.rep")
 def test_the_last_reply(sockets: Sockets) -> None:
     """A replier that answers and closes has answered."""
@@ -137,3 +154,13 @@ def test_nothing_to_send_no_delay(sockets: Sockets, linger: float | None) -> Non
     other.close()
     lone.close()
     assert time.monotonic() - begin < 1
+
+
+def test_listeners_close_without_delay(sockets: Sockets, transport: str) -> None:
+    listening = [sockets.open(sockets.ordinary, linger=30.0) for _ in range(20)]
+    for socket in listening:
+        socket.listen(sockets.url(transport))
+    begin = time.monotonic()
+    for socket in listening:
+        socket.close()
+    assert time.monotonic() - begin < 2

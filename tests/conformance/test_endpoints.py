@@ -237,5 +237,16 @@ def test_dial_and_wait(sockets: Sockets, transport: str) -> None:
     push = sockets.open("push")
     push.dial(pull.listen(sockets.url(transport)).url, wait=True, timeout=LIMIT)
     assert push.peers == 1
+    push.send(b"x")
+    assert pull.recv() == b"x"
+
+
+@pytest.mark.differs("D33")
+def test_a_peer_that_was_waited_for_can_be_sent_to_at_once(
+    sockets: Sockets, transport: str
+) -> None:
+    pull = sockets.open("pull")
+    push = sockets.open("push")
+    push.dial(pull.listen(sockets.url(transport)).url, wait=True, timeout=LIMIT)
     push.send(b"x", timeout=0)
     assert pull.recv() == b"x"

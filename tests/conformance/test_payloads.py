@@ -90,7 +90,7 @@ def test_sizes(sockets: Sockets, size: int, transport: str) -> None:
     assert other.recv() == body
 
 
-@pytest.mark.differs("D20")
+@pytest.mark.differs("D36")
 def test_empty_messages_are_messages(sockets: Sockets, pattern: Pattern, transport: str) -> None:
     sender, receiver = sockets.pair(pattern.sender, pattern.receiver, transport)
     sender.send(b"")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import anymq
 from anymq.interop.side import AnymqEndpoint, AnymqLibrary
@@ -17,6 +19,15 @@ from anymq.interop.workers.payload import MARK
 from anymq.interop.workers.serve import hello, serve
 
 THIRD = 3
+
+
+DIED = Path(tempfile.gettempdir(), "died")
+"""In the folder of one run of the laboratory: a process of that run has died."""
+
+
+def die() -> None:
+    print("about to die", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
 
 
 class BrokenEndpoint(AnymqEndpoint):
@@ -47,8 +58,12 @@ class BrokenEndpoint(AnymqEndpoint):
                 super().send(data, timeout)
                 super().send(data, timeout)
             case "die":
-                print("about to die", file=sys.stderr, flush=True)
-                os.kill(os.getpid(), signal.SIGSEGV)
+                die()
+            case "die once" if not DIED.exists():
+                DIED.touch()
+                die()
+            case "die once":
+                super().send(data, timeout)
             case "stop":
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "sleep":

@@ -19,7 +19,12 @@ def broken(defect: str, backend: str = "nng") -> Build:
 
 
 def report_of(
-    defect: str, protocol: str = "push-pull", *, timeout: float = 30.0, start: float = 30.0
+    defect: str,
+    protocol: str = "push-pull",
+    *,
+    timeout: float = 30.0,
+    start: float = 30.0,
+    again: bool = False,
 ) -> Report:
     """A good and a broken side, each sending to the other, whichever listens."""
     plan = Plan(
@@ -33,6 +38,7 @@ def report_of(
         start=start,
         jobs=1,
         pairs=[("good", "broken"), ("broken", "good")],
+        again=again,
     )
     return interop.run(plan)
 
@@ -62,7 +68,15 @@ def test_a_shorter_message_is_corrupt() -> None:
 def test_a_missing_message_is_lost() -> None:
     for run in check(report_of("drop"), "lost"):
         assert (run.sent, run.delivered, run.intact) == (COUNT, COUNT - 1, True)
-        assert "1 lost of 5" in run.detail
+        assert "1 lost of 5, of 100 bytes" in run.detail
+
+
+def test_what_failed_is_run_again_and_both_are_told() -> None:
+    for run in check(report_of("drop", again=True), "lost"):
+        assert run.detail == "to good: 1 lost of 5, of 100 bytes; run again: lost"
+    report = report_of("die once", again=True)
+    assert [run.outcome for run in report.runs] == ["ok", "ok", "crashed", "ok"]
+    assert report.runs[2].detail.endswith("about to die; run again: ok")
 
 
 def test_swapped_messages_are_disordered() -> None:

@@ -159,6 +159,17 @@ def test_foreign_sides(program: str, capsys: pytest.CaptureFixture[str]) -> None
     assert all(run["delivered"] == run["sent"] >= 3 for run in with_it)
 
 
+def test_nanocats_among_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    """One process after the other listens; who dials them over ws does not always dial again."""
+    sides = ["--backend", "nanomsg", "--foreign", "nanocat", "--json"]
+    protocols = ["--protocol", "push-pull,req-rep,surveyor-respondent"]
+    assert main(["interop", "--transport", "ws", "--size", "1,100,64KiB", *protocols, *sides]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    alone = [run for run in runs if run["sender"] == run["receiver"] == "nanocat"]
+    assert len(alone) == 3 * 2
+    assert {run["outcome"] for run in alone} == {"ok"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

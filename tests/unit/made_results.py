@@ -68,7 +68,10 @@ class MadeResults:
 
     @staticmethod
     def features(name: str) -> dict[str, Any]:
-        """`pull` in two only, `raw` emulated by 2.0, all else absent; `push` everywhere."""
+        """`pull` in two only, `raw` emulated by 2.0, all else absent; `push` everywhere.
+
+        The builds of `one` tell of a quirk.
+        """
         library = BUILDS[name]
         records = {
             feature: {"status": "absent", "reason": "left out", "evidence": "", "needed": "9.9"}
@@ -86,6 +89,7 @@ class MadeResults:
             "version_text": VERSIONS[name],
             "wire": "sp",
             "features": records,
+            "quirks": {"slow-start": "it begins | <late>"} if library == "one" else {},
         }
 
     @staticmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anymq import cli
+from anymq import cli, get_backend
 from anymq.cli.cat import FORMATS
 from anymq.features import known_features
 
@@ -89,6 +89,9 @@ def two(world: World) -> None:
         ("features", "--library", "/x.so"),
         ("features", "--require", "nonsense"),
         ("doctor", "nonsense"),
+        ("doctor", "--library", "nonsense"),
+        ("doctor", "--library", "nng=/nowhere/libnng.so"),
+        ("doctor", "nng", "--library", "nng"),
         ("demo", "--transport", "carrier-pigeon"),
         ("demo", "--backend", "nonsense"),
         ("demo", "--limit", "0"),
@@ -228,6 +231,43 @@ def test_doctor_json(run: Command, world: World, monkeypatch: pytest.MonkeyPatch
     assert missing["available"] is False
     assert [attempt["path"] for attempt in missing["tried"]] == ["libtwo.so.1", "libtwo.so"]
     assert missing["install_hint"] == "fetch two"
+
+
+def test_doctor_of_library_files(run: Command, world: World) -> None:
+    two(world)
+    sound, strange = world.file("one", 7), world.file("two", 8)
+    assert run("doctor", "--library", f"one={sound}") == 0
+    assert sound in run.out
+    assert "argument" in run.out
+    assert "two" not in run.out
+    assert run("doctor", "one", "--library", f"old=one:{sound}", "--json") == 0
+    found = json.loads(run.out)["backends"]
+    assert (found["one"]["path"], found["old"]["path"]) == ("libone.so.1", sound)
+    assert run("doctor", "--library", f"strange=one:{strange}") == 1
+    assert f"{strange}: it looks like something else" in run.out
+    assert "problem: strange: is not usable" in run.out
+    assert "ANYMQ_STRANGE_LIBRARY" not in run.out
+    assert run("doctor", "--library", "new=two") == 1
+    assert "to get it: fetch two" in run.out
+
+
+# quirks
+
+
+def test_quirks_are_shown(run: Command, world: World) -> None:
+    world.add("one")
+    for command in (("features",), ("features", "one"), ("doctor",)):
+        assert run(*command) == 0
+        assert "quirk" not in run.out, command
+    get_backend("one").quirks = {"slow-start": "it begins late"}
+    for command in (("features",), ("features", "one"), ("doctor",)):
+        assert run(*command) == 0
+        assert "slow-start" in run.out, command
+        assert "it begins late" in run.out, command
+    assert run("features", "--json") == 0
+    assert json.loads(run.out)["one"]["quirks"] == {"slow-start": "it begins late"}
+    assert run("doctor", "--json") == 0
+    assert json.loads(run.out)["backends"]["one"]["quirks"] == {"slow-start": "it begins late"}
 
 
 # features

@@ -238,7 +238,10 @@ def test_wrong_backend_variable_without_a_file(monkeypatch: pytest.MonkeyPatch) 
         (socket("dial = 'tcp://*:1'"), "sockets.a.dial: bad URL 'tcp://*:1': a host to dial must"),
         (socket("listen = 'tpc://a:1'"), "sockets.a.listen: bad URL 'tpc://a:1': unknown scheme"),
         (socket("library = '/x/libnng.so'"), "sockets.a.library: says no whose library it is"),
-        (socket("subscribe = ['a']"), "sockets.a.subscribe: is for sub sockets only; this is a pu"),
+        (
+            socket("subscribe = ['a']"),
+            "sockets.a.subscribe: is for sub and dish; this is a pu",
+        ),
         (socket("subscribe = 'a'"), "sockets.a.subscribe: must be a list of texts"),
         (
             socket("survey_time = 1"),

@@ -229,6 +229,7 @@ def said_of(document: dict[str, Any], path: str) -> str:
                 "path": path,
                 "found_via": "argument",
                 "features": document["features"],
+                "quirks": document["quirks"],
             }
         }
     )
@@ -247,10 +248,13 @@ def test_a_build_that_is_given_is_asked(run: Command, made: MadeResults, asked: 
     assert asked.commands[-1][-5:] == ["features", "one", "--library", "/x/lib.so", "--json"]
     document["features"]["raw"] = {"status": "native", "reason": "", "evidence": "", "needed": ""}
     document["version_text"] = "2.1"
+    document["quirks"] = {"drops": "it drops some"}
     asked.says(said_of(document, "/x/lib.so"))
     assert run("matrix", "--check", "--build", "one-2.0-whl=/x/lib.so") == 1
     assert "  version: recorded 2.0, now 2.1" in run.out
     assert "  raw: recorded emulated (reason 'anymq | <parses> it'" in run.out
+    assert "  quirk drops: recorded 'nothing', now 'it drops some'" in run.out
+    assert "  quirk slow-start: recorded 'it begins | <late>', now 'nothing'" in run.out
 
 
 def test_a_build_that_is_given_has_to_answer(run: Command, made: MadeResults, asked: Asked) -> None:

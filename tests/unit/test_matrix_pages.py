@@ -117,6 +117,10 @@ def test_behaviour(made: MadeResults) -> None:
     differing = section(text, "## Differences in behaviour")
     assert "| D3 | not dialled | one-1.0-deb, one-2.0-whl | `test_small` |" in differing
     assert "docs/semantics.md" in differing
+    assert "| slow-start | it begins \\| &lt;late> | one-1.0-deb, one-2.0-whl |" in differing
+    quirks = as_html(made).partition('<section id="quirks"')[2].partition("</section>")[0]
+    assert '<tr data-builds="one-1.0-deb one-2.0-whl"><th scope="row">slow-start</th>' in quirks
+    assert "it begins | &lt;late&gt;" in quirks
     outcomes = section(text, "## Conformance")
     assert "| one-1.0-deb | [passed](" in outcomes
     assert "| one-2.0-whl | [**crashed**](compat_matrix/conformance/one-2.0-whl.json) |" in outcomes

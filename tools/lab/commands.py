@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from .collection import Collection, Found
@@ -143,6 +144,7 @@ class _Work:
         self._answers: list[dict[str, Any]] = []
         self._suites: list[dict[str, Any]] = []
         self._interop: dict[str, dict[str, Any]] = {}
+        self._took: dict[str, float] = {}
 
     def all(self) -> int:
         steps = self._options.steps or STEPS
@@ -154,7 +156,8 @@ class _Work:
             self._say_what_ci_does()
         found = self._lab.fetch(self._builds, say)
         say("\n== what the builds say of themselves")
-        self._answers = ask(found, say)
+        with self._timed("features"):
+            self._answers = ask(found, say)
         if self._record:
             complete = not self._options.builds and not self._options.ci
             self._recorded.write_builds(self._answers, complete=complete)
@@ -163,11 +166,19 @@ class _Work:
         loaded = {answer["name"] for answer in self._answers if answer["loads"]}
         usable = [one for one in found if one.build.name in loaded]
         if "conformance" in steps:
-            self._conformance(usable)
+            with self._timed("conformance"):
+                self._conformance(usable)
         if "interop" in steps:
-            self._let_them_talk(usable)
+            with self._timed("interop"):
+                self._let_them_talk(usable)
         self._print()
         return self._status()
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._took[step] = time.monotonic() - started
 
     def _say_what_ci_does(self) -> None:
         manifest = self._lab.manifest
@@ -205,7 +216,8 @@ class _Work:
                 if one.build.wire == wire and (names is None or one.build.name in names)
             ]
             say(f"\n== interoperation of {len(sides)} builds that speak {wire}")
-            document = interop(sides, jobs=self._options.jobs, say=say)
+            # A check compares each outcome with the recorded one: a second run would tell nothing.
+            document = interop(sides, jobs=self._options.jobs, again=not self._check, say=say)
             self._interop[wire] = document
             if self._record:
                 self._recorded.write_interop(wire, document)
@@ -225,6 +237,7 @@ class _Work:
                 say(f"  {result['build']}: {entry['test']}: {_first_line(entry['message'])}")
         for wire, document in self._interop.items():
             say(f"interoperation, {wire}: {_counts(document['runs'])}")
+        say("time: " + ", ".join(f"{step} {took:.0f} s" for step, took in self._took.items()))
 
     def _status(self) -> int:
         if self._check:

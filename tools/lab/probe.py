@@ -31,6 +31,7 @@ def probe(name: str, path: str) -> dict[str, Any]:
         "version": list(library.version),
         "version_text": library.version_text,
         "features": {feature: asdict(said) for feature, said in backend.features.items()},
+        "quirks": dict(backend.quirks),
     }
 
 

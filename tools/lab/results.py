@@ -12,6 +12,8 @@ __all__ = ["FOLDER", "Recorded"]
 FOLDER = Path(__file__).resolve().parents[2] / "compat_matrix"
 
 FEATURE_HEAD = ("library", "version_text", "wire")
+ASKED = ("features", "quirks")
+"""What a build says that is in a file of its own."""
 VARYING = ("seconds", "python", "command", "detail")
 
 
@@ -26,7 +28,7 @@ class Recorded:
 
     def write_builds(self, answers: list[dict[str, Any]], *, complete: bool) -> None:
         """What the builds say. With `complete` those of builds that are no more are removed."""
-        entries = [{k: v for k, v in one.items() if k != "features"} for one in answers]
+        entries = [{k: v for k, v in one.items() if k not in ASKED} for one in answers]
         if not complete:
             old = (self._read("builds.json") or {}).get("builds", [])
             fresh = {entry["name"]: entry for entry in entries}
@@ -83,13 +85,14 @@ class Recorded:
                 for key in FEATURE_HEAD
                 if said.get(key) != known.get(key)
             ]
-            now, then = said["features"], known.get("features", {})
-            differences += [
-                f"{name}: {feature}: {_short(now.get(feature))}, "
-                f"recorded: {_short(then.get(feature))}"
-                for feature in sorted({*now, *then})
-                if now.get(feature) != then.get(feature)
-            ]
+            for part in ASKED:
+                now, then = said[part], known.get(part, {})
+                differences += [
+                    f"{name}: {point}: {_short(now.get(point))}, "
+                    f"recorded: {_short(then.get(point))}"
+                    for point in sorted({*now, *then})
+                    if now.get(point) != then.get(point)
+                ]
         return differences
 
     def check_conformance(self, result: Mapping[str, Any]) -> list[str]:
@@ -137,6 +140,7 @@ def features_of(answer: Mapping[str, Any]) -> dict[str, Any]:
         "build": answer["name"],
         **{key: answer[key] for key in FEATURE_HEAD},
         "features": answer["features"],
+        "quirks": answer["quirks"],
     }
 
 

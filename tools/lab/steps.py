@@ -64,6 +64,7 @@ def _ask(found: Found, say: Say) -> dict[str, Any]:
         "identified_by": IDENTIFIED[build.library] if answer["loads"] else None,
         "in_ci": bool(build.ci),
         "features": _named(answer.get("features"), answer.get("path"), found),
+        "quirks": answer.get("quirks"),
     }
 
 
@@ -154,9 +155,10 @@ def interop(
     jobs: int,
     protocols: list[str] | None = None,
     transports: list[str] | None = None,
+    again: bool = False,
     say: Say = print,
 ) -> dict[str, Any]:
-    """Let each build talk to each; they must be of one wire."""
+    """Let each build talk to each; they must be of one wire. With `again` failures run twice."""
     from anymq.interop import Build, Plan, run
 
     builds = list(found)
@@ -165,7 +167,16 @@ def interop(
         for one in builds
     ]
     choice: dict[str, Any] = {"transports": transports} if transports else {}
-    plan = Plan(sides, protocols, jobs=jobs, sizes=SIZES, count=3, **choice)
+    plan = Plan(
+        sides,
+        protocols,
+        jobs=jobs * EXCHANGES,
+        sizes=SIZES,
+        count=3,
+        timeout=TIME,
+        again=again,
+        **choice,
+    )
     count = 0
 
     def heard(result: Any) -> None:
@@ -192,8 +203,15 @@ def interop(
     }
 
 
-SIZES = (0, 1, 100, 64 * 1024, 1024 * 1024)
-"""Bytes of the messages that builds exchange."""
+EXCHANGES = 2
+"""How many at the same time for each job: an exchange mostly waits."""
+
+SIZES = (1, 100, 64 * 1024, 0, 1024 * 1024)
+"""Bytes of the messages that builds exchange. The empty ones come late: where a library loses one,
+a dialogue ends there, and the others have been tried."""
+
+TIME = 5.0
+"""Seconds that an exchange may take; one that goes well takes a hundredth of that."""
 
 
 def _clean(run: dict[str, Any], builds: list[Found]) -> dict[str, Any]:

@@ -85,6 +85,11 @@ static const symbol_entry SYMBOLS[] = {
     EXTRA(curve_keypair, "curve_keypair"),
     EXTRA(msg_routing_id, "msg_routing_id"),
     EXTRA(msg_set_routing_id, "msg_set_routing_id"),
+    EXTRA(msg_group, "msg_group"),
+    EXTRA(msg_set_group, "msg_set_group"),
+    EXTRA(join, "join"),
+    EXTRA(leave, "leave"),
+    EXTRA(connect_peer, "connect_peer"),
 };
 
 static const char *looks_like(void *dl)

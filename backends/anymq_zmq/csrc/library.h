@@ -15,6 +15,8 @@ enum {
     AZMQ_PAIR = 0,
     AZMQ_STREAM = 11,
     AZMQ_SERVER = 12,
+    AZMQ_RADIO = 14,
+    AZMQ_DISH = 15,
     AZMQ_PEER = 19,
     AZMQ_CHANNEL = 20,
 };
@@ -61,6 +63,11 @@ typedef struct azmq_api {
     int (*curve_keypair)(char *public_key, char *secret_key); /* 4.0, with CURVE */
     uint32_t (*msg_routing_id)(void *msg);                  /* draft */
     int (*msg_set_routing_id)(void *msg, uint32_t id);      /* draft */
+    const char *(*msg_group)(void *msg);                    /* draft */
+    int (*msg_set_group)(void *msg, const char *group);     /* draft */
+    int (*join)(void *sock, const char *group);             /* draft */
+    int (*leave)(void *sock, const char *group);            /* draft */
+    uint32_t (*connect_peer)(void *sock, const char *url);  /* draft, 4.3.3 */
 } azmq_api;
 
 struct azmq_sock;

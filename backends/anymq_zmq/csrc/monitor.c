@@ -175,6 +175,9 @@ static void disappeared(azmq_sock *s, int fd, const char *address)
     }
 }
 
+/* From 4.2.3 on libzmq leaves the names of local sockets in the file system. */
+#define NAMES_STAY_SINCE 40203
+
 /* libzmq is bound: the listener's descriptor is its name from here on, which CLOSED tells too. */
 static void listening(azmq_sock *s, int fd)
 {
@@ -187,7 +190,8 @@ static void listening(azmq_sock *s, int fd)
         return;
     e->fd = fd;
     e->inode = it.st_ino;
-    if (strncmp(e->given, "ipc://", 6) == 0 && e->given[6] != '@' && lstat(e->given + 6, &it) == 0)
+    if (s->lib->number_version < NAMES_STAY_SINCE && strncmp(e->given, "ipc://", 6) == 0
+        && e->given[6] != '@' && lstat(e->given + 6, &it) == 0)
         e->file = it.st_ino;
 }
 

@@ -18,12 +18,15 @@ static int op_msg_init(void *sock, anymq_msg *m, const void *header, size_t head
                        const void *data, size_t size)
 {
     const azmq_sock *s = sock;
-    (void)header;
     memset(m, 0, sizeof *m);
-    if (header_size != 0) /* libzmq has envelopes, which are parts, and no header */
-        return ENOTSUP;
     if (s->msg_init_size(&m->native, size) != 0) {
         int error = s->get_errno();
+        memset(&m->native, 0, sizeof m->native);
+        return error;
+    }
+    int error = header_size == 0 ? 0 : azmq_set_header(s, &m->native, header, header_size);
+    if (error != 0) {
+        s->msg_close(&m->native);
         memset(&m->native, 0, sizeof m->native);
         return error;
     }
@@ -39,6 +42,7 @@ static void op_msg_release(void *sock, anymq_msg *m)
 {
     if (m->data != NULL)
         ((const azmq_sock *)sock)->msg_close(&m->native);
+    free((void *)m->header);
     memset(m, 0, sizeof *m);
 }
 
@@ -76,8 +80,6 @@ static int op_try_send(void *sock, anymq_msg *m)
         return ANYMQ_AGAIN;
     if (m->flags & ANYMQ_MORE)
         flags |= AZMQ_SNDMORE;
-    if (__builtin_expect(s->routed && m->peer != 0, 0))
-        s->lib->api.msg_set_routing_id(&m->native, m->peer);
     while (__builtin_expect(s->msg_send(&m->native, s->native, flags) < 0, 0)) {
         int result = failure(s);
         if (result != EINTR)
@@ -85,6 +87,8 @@ static int op_try_send(void *sock, anymq_msg *m)
     }
     s->sent = 1;
     s->within = flags & AZMQ_SNDMORE;
+    if (__builtin_expect(s->header != AZMQ_NO_HEADER, 0))
+        free((void *)m->header);
     memset(m, 0, sizeof *m); /* libzmq has left an empty message, which holds no memory */
     return ANYMQ_OK;
 }
@@ -104,7 +108,11 @@ static int op_try_recv(void *sock, anymq_msg *m)
     m->header = NULL;
     m->header_size = 0;
     m->flags = s->msg_more(&m->native) ? ANYMQ_MORE : 0;
-    m->peer = s->routed ? s->lib->api.msg_routing_id(&m->native) : 0;
+    m->peer = 0;
+    if (__builtin_expect(s->header != AZMQ_NO_HEADER, 0) && azmq_show_header(s, m) != 0) {
+        op_msg_release(s, m);
+        return ENOMEM;
+    }
     return ANYMQ_OK;
 }
 
@@ -253,8 +261,7 @@ int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
     s->news_fd = -1;
     s->gate_fd = -1;
     s->monitor_fd = -1;
-    s->routed = (type == AZMQ_SERVER || type == AZMQ_PEER) && api->msg_routing_id != NULL
-                && api->msg_set_routing_id != NULL;
+    s->header = azmq_header_of(api, type);
     size_t size = sizeof s->fd;
     if (api->getsockopt(s->native, AZMQ_OPT_FD, &s->fd, &size) != 0)
         s->fd = -1; /* draft types have none */
@@ -383,7 +390,8 @@ int azmq_listen(azmq_sock *s, const char *url, uint32_t *number, char *actual, s
     return error;
 }
 
-int azmq_dial(azmq_sock *s, const char *url, uint32_t *number)
+/* `peer` is the routing id of who is there, 0 where libzmq tells none. */
+int azmq_dial(azmq_sock *s, const char *url, uint32_t *number, uint32_t *peer)
 {
     azmq_lib *lib = s->lib;
     int error;
@@ -392,8 +400,8 @@ int azmq_dial(azmq_sock *s, const char *url, uint32_t *number)
     pthread_mutex_unlock(&lib->lock);
     if (endpoint == NULL)
         return error;
-    while ((error = lib->api.connect(s->native, url) == 0 ? 0 : s->get_errno()) == EINTR) {
-    }
+    *peer = 0;
+    error = azmq_connect(s, url, peer);
     pthread_mutex_lock(&lib->lock);
     if (error != 0) {
         azmq_drop_endpoint(s, *number, 0);

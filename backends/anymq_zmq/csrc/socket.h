@@ -16,13 +16,20 @@ typedef struct azmq_endpoint {
     int inproc;
     int fd;                     /* listening: libzmq's own; -1: not known */
     ino_t inode;                /* of what that descriptor is */
-    ino_t file;                 /* ipc: of the name in the file system; 0: it has none */
+    ino_t file;                 /* ipc: of the name that libzmq will remove; 0: of none */
     int told;                   /* listening: libzmq tells when the address is free again */
     int closed;                 /* listening: it has told */
     int quiet;                  /* dialling: the next "retried" only follows what was told already */
     char given[AZMQ_URL_SIZE];  /* as libzmq was given it */
     char actual[AZMQ_URL_SIZE]; /* as libzmq reads it back */
 } azmq_endpoint;
+
+/* What the header of a message is: draft types have one, all others have none. */
+typedef enum azmq_header {
+    AZMQ_NO_HEADER,
+    AZMQ_ROUTING_ID, /* of the peer that it came from or goes to: 4 bytes, in network order */
+    AZMQ_GROUP,      /* its name */
+} azmq_header;
 
 /* A connection, from when its transport is up. */
 typedef struct azmq_connection {
@@ -60,8 +67,7 @@ typedef struct azmq_sock {
     int fd;
     int sent; /* anything, ever */
     int type;
-    int routed; /* draft types that address a peer by number */
-
+    azmq_header header;
     int endless_linger; /* instead of a limited one: see socket.c */
     int gated;        /* sends only while it has a peer: see socket.c */
     int within;       /* a message whose first parts were sent */
@@ -92,7 +98,7 @@ typedef struct azmq_sock {
 int azmq_socket(azmq_lib *lib, int type, azmq_sock **result);
 int azmq_become(azmq_sock *sock, int type); /* before it has an endpoint; it loses its options */
 int azmq_listen(azmq_sock *sock, const char *url, uint32_t *number, char *actual, size_t size);
-int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number);
+int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number, uint32_t *peer);
 int azmq_close_endpoint(azmq_sock *sock, uint32_t number);
 int azmq_setopt(azmq_sock *sock, int option, const void *value, size_t size);
 int azmq_getopt(azmq_sock *sock, int option, void *value, size_t *size);
@@ -100,6 +106,14 @@ void azmq_set_gated(azmq_sock *sock, int gated);
 void azmq_discard(azmq_sock *sock); /* closes one that was never given to the engine */
 uintptr_t azmq_native(const azmq_sock *sock);
 void azmq_fill_ops(anymq_ops *ops);
+
+/* drafts.c; those of type int return 0 or the library's error number */
+azmq_header azmq_header_of(const azmq_api *api, int type);
+int azmq_set_header(const azmq_sock *sock, void *msg, const void *header, size_t size);
+int azmq_show_header(const azmq_sock *sock, anymq_msg *m);
+int azmq_connect(const azmq_sock *sock, const char *url, uint32_t *peer);
+int azmq_join(azmq_sock *sock, const char *group);
+int azmq_leave(azmq_sock *sock, const char *group);
 
 /* peers.c: who is connected, and what happened; the caller holds lib->lock except where it says */
 azmq_endpoint *azmq_add_endpoint(azmq_sock *sock, int listening, const char *given);

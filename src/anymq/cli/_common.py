@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from anymq.config import Config, current_config, using
+from anymq.config import Config, current_config, known_backends, using
 from anymq.errors import ConfigError
 
 if TYPE_CHECKING:
     from anymq.abc import Backend
     from anymq.registry import BackendStatus
 
-__all__ = ["add_json", "check_backend_name", "check_feature_name", "open_backends", "statuses"]
+__all__ = [
+    "Library",
+    "add_json",
+    "check_backend_name",
+    "check_feature_name",
+    "open_backends",
+    "parse_library",
+    "statuses",
+]
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +60,6 @@ def open_backends() -> dict[str, Backend]:
 
 
 def check_backend_name(parser: argparse.ArgumentParser, name: str) -> None:
-    from anymq.config import known_backends
-
     known = known_backends()
     if name not in known:
         parser.error(f"there is no backend {name!r}; known: {', '.join(known)}")
@@ -66,3 +73,26 @@ def check_feature_name(parser: argparse.ArgumentParser, name: str) -> None:
         close = [f for f in known if f.endswith(f".{name}")] or get_close_matches(name, known, 1)
         more = f"did you mean {close[0]}?" if close else "`anymq features` lists them"
         parser.error(f"there is no feature {name!r}; {more}")
+
+
+class Library(NamedTuple):
+    """What `--library` names; no path: the file that the backend finds by itself."""
+
+    name: str
+    backend: str
+    path: str
+
+
+def parse_library(parser: argparse.ArgumentParser, text: str) -> Library:
+    """`nng`, `nng=/path`, `name=nng` or `name=nng:/path`."""
+    name, equals, rest = text.partition("=")
+    backend, _, path = (rest if equals else text).partition(":")
+    if equals and name in known_backends() and (os.sep in rest or backend not in known_backends()):
+        # The short form: the backend is the name. A path may hold colons.
+        backend, path = name, rest
+    check_backend_name(parser, backend)
+    if (equals and not rest) or not name:
+        parser.error(f"--library {text}: give NAME=BACKEND:PATH or BACKEND=PATH")
+    if path and not os.path.isfile(path):
+        parser.error(f"--library {text}: there is no file {path}")
+    return Library(name if equals else backend, backend, path)

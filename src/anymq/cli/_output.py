@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["print_json", "print_table", "use_rich"]
+if TYPE_CHECKING:
+    from anymq.abc import Backend
+
+__all__ = ["print_json", "print_quirks", "print_table", "use_rich"]
 
 
 def use_rich() -> bool:
@@ -92,3 +95,14 @@ def _plain_table(
 def print_json(value: Any) -> None:
     """One document; keys in the order in which they were put in."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_quirks(backends: Mapping[str, Backend]) -> None:
+    """What these do otherwise than the common behaviour; nothing where none says so."""
+    rows = [
+        (name, quirk, text)
+        for name, backend in backends.items()
+        for quirk, text in backend.quirks.items()
+    ]
+    if rows:
+        print_table(("library", "quirk", "what it does otherwise"), rows)

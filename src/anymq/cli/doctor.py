@@ -11,9 +11,10 @@ import platform
 from typing import TYPE_CHECKING, Any
 
 from anymq.config import SOCKET_VARIABLES, known_backends
+from anymq.errors import BackendUnavailable
 
-from ._common import add_json, check_backend_name, statuses
-from ._output import print_json, print_table
+from ._common import Library, add_json, check_backend_name, parse_library, statuses
+from ._output import print_json, print_quirks, print_table
 
 if TYPE_CHECKING:
     from anymq.config import Config
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from anymq.registry import BackendStatus
 
 EPILOG = """\
+examples:
+  anymq doctor                                  all that is installed
+  anymq doctor nng                              what anymq finds for nng
+  anymq doctor --library nng=/opt/x/libnng.so   this file
+  anymq doctor --library old=nng:/opt/old.so --library new=nng
+
 exit status: 0 when at least one library is usable and nothing that was asked for by configuration
 or environment failed; with names: when each of those is usable; else 1
 """
@@ -29,6 +36,14 @@ or environment failed; with names: when each of those is usable; else 1
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("backend", nargs="*", metavar="BACKEND", help="only these: nng, ...")
+    parser.add_argument(
+        "--library",
+        action="append",
+        default=[],
+        metavar="[NAME=]BACKEND[:PATH]",
+        help="only these: nng=/path, old=nng:/path, or nng for the one that anymq finds; "
+        "several times",
+    )
     add_json(parser)
     parser.set_defaults(run=run, parser=parser)
 
@@ -36,14 +51,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     for name in options.backend:
         check_backend_name(options.parser, name)
+    files = [parse_library(options.parser, text) for text in options.library]
+    named = [*dict.fromkeys(options.backend), *(file.name for file in files)]
+    for name in named:
+        if named.count(name) > 1:
+            options.parser.error(f"{name} is there twice: give NAME=BACKEND:PATH with other names")
     found, config, error = statuses()
-    shown = {n: s for n, s in sorted(found.items()) if not options.backend or n in options.backend}
-    problems = _problems(shown, config, error, bool(options.backend))
+    shown = {n: s for n, s in sorted(found.items()) if not named or n in options.backend}
+    problems = _problems(shown, config, error, bool(named))
+    for file in files:
+        shown[file.name] = _look(file) if file.path else found[file.backend]
+        if not shown[file.name].available:
+            problems.append(f"{file.name}: is not usable")
     if options.json:
         print_json(_document(shown, config, error, problems))
     else:
         _print(shown, config, error, problems)
     return 1 if problems else 0
+
+
+def _look(library: Library) -> BackendStatus:
+    """What comes of opening the file that somebody named."""
+    from anymq.registry import BackendStatus, get_backend
+
+    try:
+        backend = get_backend(library.backend, library=library.path)
+    except BackendUnavailable as error:
+        return BackendStatus(library.backend, False, None, str(error), error.tried)
+    return BackendStatus(library.backend, True, backend)
 
 
 def _variable(backend: str) -> str:
@@ -114,6 +149,7 @@ def _entry(status: BackendStatus) -> dict[str, Any]:
             "found_via": library.found_via,
             "protocols": [str(protocol) for protocol in status.backend.protocols],
             "transports": list(status.backend.transports),
+            "quirks": dict(status.backend.quirks),
         }
     else:
         entry |= {
@@ -139,6 +175,7 @@ def _print(
         else:
             rows.append((name, "missing", "", "", ""))
     print_table(("library", "state", "version", "found via", "file"), rows)
+    print_quirks({n: s.backend for n, s in shown.items() if s.backend is not None})
     for name, status in shown.items():
         if status.available:
             continue
@@ -147,7 +184,8 @@ def _print(
             print(f"    {path}: {said}" if path not in said else f"    {said}")
         if status.install_hint:
             print(f"  to get it: {status.install_hint}")
-        print(f"  or name a library file in {_variable(name)} or in anymq.toml\n")
+            print(f"  or name a library file in {_variable(status.name)} or in anymq.toml")
+        print()
     if error:
         print("configuration: wrong, see below")
     elif config.path is None:

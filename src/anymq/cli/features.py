@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from anymq.features import absent, known_features
 
 from ._common import add_json, check_backend_name, check_feature_name, open_backends
-from ._output import print_json, print_table
+from ._output import print_json, print_quirks, print_table
 
 if TYPE_CHECKING:
     from anymq.abc import Backend
@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     if not options.json:
         _print_one(chosen[options.backend]) if options.backend else _print_all(chosen)
+        print_quirks(chosen)
     return 0
 
 
@@ -79,6 +80,7 @@ def _document(backend: Backend) -> dict[str, object]:
             name: asdict(backend.features.get(name, absent("the backend does not say")))
             for name in known_features()
         },
+        "quirks": dict(backend.quirks),
     }
 
 

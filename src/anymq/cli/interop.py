@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._common import add_json, check_backend_name
+from ._common import add_json, parse_library
 
 if TYPE_CHECKING:
     from anymq.interop import Build, Report, Run
@@ -152,7 +151,8 @@ def _peer(options: argparse.Namespace) -> Report:
 def _builds(options: argparse.Namespace) -> list[Build]:
     from anymq.interop import FOREIGN, Build, installed
 
-    builds = [_build(options.parser, text) for text in [*options.library, *options.backend]]
+    named = [parse_library(options.parser, text) for text in [*options.library, *options.backend]]
+    builds = [Build(*library) for library in named]
     for name in options.foreign:
         if name not in FOREIGN:
             options.parser.error(f"there is no foreign side {name!r}; known: {', '.join(FOREIGN)}")
@@ -163,24 +163,6 @@ def _builds(options: argparse.Namespace) -> list[Build]:
         print("anymq: no library is usable; `anymq doctor` tells why", file=sys.stderr)
         raise SystemExit(FAILED)
     return builds
-
-
-def _build(parser: argparse.ArgumentParser, text: str) -> Build:
-    """`nng`, `nng=/path`, `name=nng` or `name=nng:/path`."""
-    from anymq.config import known_backends
-    from anymq.interop import Build
-
-    name, equals, rest = text.partition("=")
-    backend, _, path = (rest if equals else text).partition(":")
-    if equals and name in known_backends() and (os.sep in rest or backend not in known_backends()):
-        # The short form: the backend is the name. A path may hold colons.
-        backend, path = name, rest
-    check_backend_name(parser, backend)
-    if (equals and not rest) or not name:
-        parser.error(f"--library {text}: give NAME=BACKEND:PATH or BACKEND=PATH")
-    if path and not os.path.isfile(path):
-        parser.error(f"--library {text}: there is no file {path}")
-    return Build(name if equals else backend, backend, path)
 
 
 def _words(text: str) -> list[str]:

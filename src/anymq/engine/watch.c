@@ -6,8 +6,10 @@
  * itself (a context) needs the wake-up alone, so that hundreds cost a descriptor each and no more.
  *
  * The order that loses nothing: attempt; when it would block, want() the direction; sleep. What
- * happens after the attempt makes an edge; what an edge-triggered library (libzmq) may have told
- * somebody else is asked for by want(), and told by settle() in wait.c after that.
+ * happens after that makes an edge. What happened before need not: an edge-triggered library
+ * (libzmq) may have told somebody else, and the descriptor of another may have stayed ready, since
+ * the attempt itself brought the next message in. So want() asks whether to attempt again at once;
+ * what libzmq tells somebody else after that, settle() in wait.c tells.
  */
 #include "engine.h"
 
@@ -210,7 +212,11 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     int fd = h->ops->wait_fd(h->sock, (int)direction);
     if (thread != NULL)
         PyEval_RestoreThread(thread);
-    bool again = h->traits & ANYMQ_EDGE && h->ops->events(h->sock) & direction;
+    bool again;
+    if (h->traits & ANYMQ_EDGE)
+        again = h->ops->events(h->sock) & direction;
+    else /* what the library dropped may have been followed by more, without an edge between */
+        again = fd >= 0 && amq_poll(fd, -1, 0) > 0;
     amq_unlock(h);
     int failed = 0;
     if (fd >= 0 && fd != w->known[direction]) {

@@ -13,6 +13,7 @@ from .patterns import Pattern
 from .plan import Cell, Plan, messages
 from .process import Failed, Side, failure, replies
 from .report import Run
+from .workers.talk import STOPPED
 
 __all__ = ["exchange", "judge", "new_key"]
 
@@ -47,7 +48,7 @@ def _terms(
     if not sizes:
         raise Failed("unsupported", f"they share messages of {least} to {most} bytes only")
     left_out = sorted({size for size in plan.sizes if not least <= size <= most})
-    note = f"without {', '.join(map(str, left_out))} bytes: a limit of theirs" if left_out else ""
+    note = f"without {_listed(left_out)} bytes: a limit of theirs" if left_out else ""
     repeats = pattern.sender in theirs.get("repeats", ())
     if any({pattern.sender, pattern.receiver} & set(t.get("one_way", ())) for t in both):
         pattern = replace(pattern, script="paced")
@@ -90,7 +91,7 @@ def exchange(
             _close(both, limit)
         raise
     _close(both, limit)
-    return judge(cell, terms.pattern, len(terms.sizes), said, seconds, terms.note)
+    return judge(cell, terms.pattern, terms.sizes, said, seconds, terms.note)
 
 
 def _talks(plan: Plan, terms: _Terms) -> list[dict[str, Any]]:
@@ -130,19 +131,19 @@ def _close(sides: Sequence[Side], limit: float) -> None:
 def judge(
     cell: Cell,
     pattern: Pattern,
-    planned: int,
+    sizes: Sequence[int],
     said: Sequence[Mapping[str, Any]],
     seconds: float,
     note: str = "",
 ) -> Run:
     """The result of a conversation, from what sender and receiver said of it."""
-    ways = [_way(said[0]["sent"], said[1]["order"], cell.receiver)]
+    ways = [_way(said[0]["sent"], said[1]["order"], cell.receiver, sizes)]
     if pattern.two_way:
-        ways.append(_way(said[1]["sent"], said[0]["order"], cell.sender))
+        ways.append(_way(said[1]["sent"], said[0]["order"], cell.sender, sizes))
     sent, delivered = sum(way.sent for way in ways), sum(way.delivered for way in ways)
     details = [way.detail for way in ways if way.detail]
     wrong = [text for part in said for text in part["wrong"]]
-    late = sorted({part["timeout"] for part in said if part["timeout"]})
+    late = sorted({part["timeout"] for part in said} - {"", STOPPED})
     corrupt, lost = any(way.corrupt for way in ways), any(way.lost for way in ways)
     disordered = not all(way.ordered for way in ways)
     if corrupt:
@@ -154,7 +155,7 @@ def judge(
         outcome = "lost"
     elif disordered:
         outcome = "disordered"
-    elif delivered < planned * len(ways):
+    elif delivered < len(sizes) * len(ways):
         outcome = "timeout"
     else:
         outcome, late = "ok", []
@@ -187,7 +188,7 @@ class _Way:
     detail: str
 
 
-def _way(sent: int, order: int | Sequence[int], to: str) -> _Way:
+def _way(sent: int, order: int | Sequence[int], to: str, sizes: Sequence[int]) -> _Way:
     """Count what came; a plain number stands for so many in their order."""
     came = list(range(order)) if isinstance(order, int) else list(order)
     good = [number for number in came if number >= 0]
@@ -200,4 +201,11 @@ def _way(sent: int, order: int | Sequence[int], to: str) -> _Way:
     counts = {"corrupt": corrupt, "lost": lost, "came twice": twice, "out of order": late}
     detail = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     detail = f"to {to}: {detail} of {sent}" if detail else ""
+    if lost and not corrupt:
+        missing = sorted({sizes[number] for number in set(range(sent)) - set(good)})
+        detail += f", of {_listed(missing)} bytes"
     return _Way(sent, delivered, corrupt, lost, not (twice or late), detail)
+
+
+def _listed(sizes: Sequence[int]) -> str:
+    return ", ".join(map(str, sizes))

@@ -75,6 +75,8 @@ class Plan:
         grace: seconds after `timeout` until a side that does not answer counts as hung.
         start: seconds that a process may take to start.
         pairs: names of sender and receiver; None: every build with every build, itself included.
+        again: whether what failed is run a second time. The first outcome stays; the detail tells
+            of the second.
     """
 
     builds: Sequence[Build]
@@ -87,6 +89,7 @@ class Plan:
     grace: float = 5.0
     start: float = 30.0
     pairs: Sequence[tuple[str, str]] | None = None
+    again: bool = False
 
     def __post_init__(self) -> None:
         names = [build.name for build in self.builds]

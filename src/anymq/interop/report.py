@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 __all__ = ["OUTCOMES", "Report", "Run"]
@@ -57,6 +57,16 @@ class Run:
     seconds: float = 0.0
     detail: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it was possible and went wrong."""
+        return self.outcome not in ("ok", "unsupported")
+
+    def followed_by(self, second: Run) -> Run:
+        """This run, with the outcome of a second one of the same in its detail."""
+        told = f"run again: {second.outcome}"
+        return replace(self, detail=f"{self.detail}; {told}" if self.detail else told)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -74,7 +84,7 @@ class Report:
     @property
     def failures(self) -> list[Run]:
         """Runs that were possible and went wrong."""
-        return [run for run in self.runs if run.outcome not in ("ok", "unsupported")]
+        return [run for run in self.runs if run.failed]
 
     @property
     def ok(self) -> bool:

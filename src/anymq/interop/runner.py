@@ -131,6 +131,9 @@ class _Laboratory:
             if self.stopping.is_set():
                 return
             run = self._try(sides, cell, builds[cell.sender], builds[cell.receiver])
+            if run.failed and self.plan.again:
+                second = self._try(sides, cell, builds[cell.sender], builds[cell.receiver])
+                run = run.followed_by(second)
             with self.lock:
                 self.runs[cell.id] = run
                 self.on_result(run)

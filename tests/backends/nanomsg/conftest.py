@@ -22,6 +22,14 @@ def nanomsg() -> NanomsgBackend:
     return backend
 
 
+@pytest.fixture(autouse=True)
+def able(request: pytest.FixtureRequest) -> None:
+    """`@pytest.mark.requires(...)`: some releases lack what the test is about."""
+    for feature in (arg for m in request.node.iter_markers("requires") for arg in m.args):
+        if not request.getfixturevalue("nanomsg").supports(feature):
+            pytest.skip(f"it is about {feature}, which this library lacks")
+
+
 @pytest.fixture
 def made(nanomsg: NanomsgBackend, tmp_path: Path) -> Iterator[Sockets]:
     """Makes nanomsg sockets, and closes them at the end."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket as tcp
+
+import pytest
+
 import anymq
 from anymq_nanomsg.backend import NanomsgBackend
 from tests.conformance.support import Sockets, eventually
@@ -45,8 +49,10 @@ def test_coming_and_going(nanomsg: NanomsgBackend) -> None:
 
 
 def test_refused(nanomsg: NanomsgBackend) -> None:
-    with Bare(nanomsg, "push") as push:
-        push.dial(free_url(nanomsg))
+    # A port that is held and not listened at, so that nobody else can come to listen there.
+    with tcp.socket() as held, Bare(nanomsg, "push") as push:
+        held.bind(("127.0.0.1", 0))
+        push.dial(f"tcp://127.0.0.1:{held.getsockname()[1]}")
         assert set(eventually(push.events)) == {REFUSED}
 
 
@@ -78,15 +84,23 @@ def test_peers_that_came_and_went_unseen(nanomsg: NanomsgBackend) -> None:
 
 
 def test_native_options(made: Sockets) -> None:
-    socket = made.open("req", name="orders")
+    socket = made.open("pair", name="orders")
     assert socket.get_native("NN_SOCKET_NAME") == "orders"
     number = made.backend.constants["NN_SNDBUF"]
     socket.set_native(number, 70_000)
     assert socket.get_native("NN_SNDBUF") == 70_000
     assert socket.send_buffer_bytes == 70_000
-    level, option = (made.backend.constants[n] for n in ("NN_REQ", "NN_REQ_RESEND_IVL"))
+    level, option = (made.backend.constants[n] for n in ("NN_SOL_SOCKET", "NN_RECONNECT_IVL"))
     socket.set_native((level, option), 1234)
-    assert socket.resend_interval == 1.234
+    assert socket.reconnect_min == 1.234
+
+
+@pytest.mark.requires("protocol.req")
+def test_native_options_of_a_protocol(made: Sockets) -> None:
+    req = made.open("req")
+    level, option = (made.backend.constants[n] for n in ("NN_REQ", "NN_REQ_RESEND_IVL"))
+    req.set_native((level, option), 1234)
+    assert req.resend_interval == 1.234
 
 
 def test_no_limit_is_the_largest_int(made: Sockets) -> None:

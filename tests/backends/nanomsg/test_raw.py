@@ -17,6 +17,10 @@ from .bare import Bare, connect
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_protocol_opens_raw(made: Sockets, protocol: str) -> None:
+    if not made.backend.supports(f"protocol.{protocol}"):
+        with pytest.raises(anymq.UnsupportedFeature):
+            made.open(protocol, raw=True)
+        return
     socket = made.open(protocol, raw=True)
     assert socket.get_native("NN_DOMAIN") == made.backend.constants["AF_SP_RAW"]
     assert "resend_interval" not in socket._native.option_mapping
@@ -95,6 +99,7 @@ def test_a_cooked_socket_takes_no_header(nanomsg: NanomsgBackend) -> None:
         assert rep.recv()[1] == b"question"
 
 
+@pytest.mark.requires("protocol.req", "protocol.rep")
 def test_through_the_public_interface(made: Sockets) -> None:
     req = made.open("req")
     rep = made.open("rep", raw=True)

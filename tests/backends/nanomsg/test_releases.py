@@ -64,6 +64,8 @@ def other(nanomsg: NanomsgBackend, tmp_path: Path) -> Other:
 @pytest.fixture
 def old(nanomsg: NanomsgBackend, other: Other) -> NanomsgBackend:
     """One that looks like 1.0.0."""
+    if nanomsg.library.version >= (6,):
+        pytest.skip("it is too new to be taken for 1.0.0")
     return nanomsg if nanomsg.release.before_1_1 else other(HIDES_MAXTTL, "nn_symbol_info")
 
 

@@ -73,6 +73,7 @@ def test_receiving_without_a_request_is_a_state_error(nanomsg: NanomsgBackend) -
             assert nanomsg.errors[result] == "EFSM"
 
 
+@pytest.mark.requires("protocol.req", "protocol.surveyor")
 @pytest.mark.parametrize(("asker", "answerer"), [("req", "rep"), ("surveyor", "respondent")])
 def test_asking_for_the_next_question_keeps_the_last(
     made: Sockets, asker: str, answerer: str
@@ -89,6 +90,7 @@ def test_asking_for_the_next_question_keeps_the_last(
         answer.send(b"another")
 
 
+@pytest.mark.requires("protocol.surveyor")
 def test_the_end_of_a_survey(made: Sockets) -> None:
     """First a time-out, which the library raises in time; then there is no survey any more."""
     surveyor = made.open("surveyor", survey_time=0.05)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,13 @@ import pytest
 import anymq
 from anymq_nng.backend import NngBackend
 from tests.conformance.support import Sockets
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+
+from lab.collection import Collection
+from lab.manifest import read_manifest
+
+LAB = Collection(read_manifest())
 
 
 def carried(package: str) -> Path | None:
@@ -34,6 +43,18 @@ def open_build(name: str) -> NngBackend:
         if BUILDS[name] is not None:
             raise
         pytest.skip(str(error))
+    assert isinstance(backend, NngBackend)
+    return backend
+
+
+def open_lab_build(name: str) -> NngBackend:
+    """A build of the laboratory, where it is here; one that CI has must be here in CI."""
+    found = LAB.find(LAB.manifest.builds[name])
+    if found.library is None:
+        expected = {"all": True, "ci": bool(found.build.ci)}
+        say = pytest.fail if expected.get(os.environ.get("ANYMQ_LAB_EXPECT", "")) else pytest.skip
+        say(f"{name} is not here: {found.reason}")
+    backend = anymq.get_backend("nng", library=str(found.library))
     assert isinstance(backend, NngBackend)
     return backend
 

@@ -165,6 +165,10 @@ def compare(recorded: Features, now: Features) -> Iterator[str]:
         before, after = recorded.features.get(feature), now.features.get(feature)
         if before != after:
             yield f"{feature}: recorded {_words(before, after)}, now {_words(after, before)}"
+    for quirk in sorted({*recorded.quirks, *now.quirks}):
+        then, today = recorded.quirks.get(quirk), now.quirks.get(quirk)
+        if then != today:
+            yield f"quirk {quirk}: recorded {then or 'nothing'!r}, now {today or 'nothing'!r}"
 
 
 def _words(record: Record | None, other: Record | None) -> str:
@@ -202,6 +206,7 @@ def _ask(build: Build, path: str) -> Features | str:
         said["version"],
         said["wire"],
         msgspec.json.decode(texts, type=dict[str, Record]),
+        said["quirks"],
     )
 
 

@@ -70,4 +70,5 @@ def features_of(name: str, backend: Backend) -> Features:
         for feature in known_features()
         if (said := backend.features.get(feature)) is not None
     }
-    return Features(name, backend.name, backend.library.version_text, backend.wire, records)
+    version = backend.library.version_text
+    return Features(name, backend.name, version, backend.wire, records, dict(backend.quirks))

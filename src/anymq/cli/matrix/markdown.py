@@ -18,6 +18,7 @@ from .tables import (
     WireRuns,
     differences,
     notes,
+    quirks,
     wires,
 )
 
@@ -27,6 +28,8 @@ MADE_FROM = "<!-- made from: {} -->"
 SEMANTICS = "docs/semantics.md"
 EXAMPLES = 3
 """How many runs that ended alike are named."""
+WIDE = 6
+"""From how many columns on they bear numbers instead of the builds' names."""
 LONGEST = 300
 """Characters of a message that are shown."""
 
@@ -80,6 +83,7 @@ def render(results: Results, folder: str = "", html: str = "") -> str:
         for wire in wires(results):
             lines += _interop(wire, f"{folder}/interop/{wire.wire}.json")
         lines += _differences(results, folder)
+        lines += _quirks(results, folder)
         lines += _conformance(results, folder)
     return "\n".join(lines) + "\n"
 
@@ -244,7 +248,11 @@ def _interop(wire: WireRuns, file: str) -> list[str]:
     lines += _pairs(wire)
     failing = [lane for lane in wire.lanes if wire.failures(lane)]
     if failing:
-        lines += ["", "What was not ok, as *the sender listens* / *the receiver listens*:"]
+        lines += [
+            "",
+            "What was not ok, as *the sender listens* / *the receiver listens*; the numbers",
+            "of builds are those of the table above:",
+        ]
     for lane in failing:
         lines += _lane(wire, lane)
     return lines
@@ -277,9 +285,11 @@ def _lane(wire: WireRuns, lane: tuple[str, str]) -> list[str]:
     failures = wire.failures(lane)
     senders = [b.name for b in wire.builds if any(run.sender == b.name for run in failures)]
     receivers = [b.name for b in wire.builds if any(run.receiver == b.name for run in failures)]
+    wide = len(receivers) >= WIDE
+    numbers = {build.name: str(number) for number, build in enumerate(wire.builds, 1)}
     lines = ["", f"### {lane[0]} over {lane[1]} ({wire.wire.upper()})", ""]
     lines += table(
-        ["sender ↓ receiver →", *receivers],
+        ["sender ↓ receiver →", *(numbers[name] if wide else name for name in receivers)],
         [
             [sender, *(_both(wire, lane, sender, receiver) for receiver in receivers)]
             for sender in senders
@@ -304,12 +314,13 @@ def _word(run: Run | None) -> str:
 
 
 def _details(failures: Iterable[Run]) -> list[str]:
-    """How runs ended, each way once: what is said of their sides is said of all such sides."""
+    """How runs ended, each way once, the most frequent first; what is said of their sides is said
+    of all such sides."""
     grouped: dict[tuple[str, str], list[str]] = {}
     for run in failures:
         grouped.setdefault((run.outcome, _of_any_build(run)), []).append(run.id)
     lines = []
-    for (outcome, detail), ids in grouped.items():
+    for (outcome, detail), ids in sorted(grouped.items(), key=lambda item: -len(item[1])):
         named = ", ".join(f"`{ident}`" for ident in ids[:EXAMPLES])
         more = f" and {len(ids) - EXAMPLES} more" if len(ids) > EXAMPLES else ""
         lines.append(f"- {outcome}: {_plain(detail) or 'no detail'} ({named}{more})")
@@ -353,6 +364,20 @@ def _differences(results: Results, folder: str) -> list[str]:
             for row in rows
         ],
     )
+
+
+def _quirks(results: Results, folder: str) -> list[str]:
+    """What the suite need not show, but the backend knows of the library that it has opened."""
+    rows = [[row.name, row.text, ", ".join(row.builds)] for row in quirks(results)]
+    if not rows:
+        return []
+    return [
+        "",
+        f"From {folder}/features/, one file for each build: what the library that was loaded does",
+        "otherwise than the common behaviour, as `anymq features` tells of yours too.",
+        "",
+        *table(["quirk", "what it does", "builds"], rows),
+    ]
 
 
 def _names(tests: Iterable[str]) -> set[str]:

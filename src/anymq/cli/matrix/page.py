@@ -17,7 +17,7 @@ from importlib.resources import files
 from anymq.cli._html import STYLE
 
 from .results import Build, Conformance, Results, Run
-from .tables import LISTENERS, NOT_RUN, SECTIONS, Row, Section, WireRuns, differences, wires
+from .tables import LISTENERS, NOT_RUN, SECTIONS, Row, Section, WireRuns, differences, quirks, wires
 
 __all__ = ["render"]
 
@@ -40,7 +40,8 @@ def render(results: Results, folder: str = "") -> str:
     parts += [_features(results, section, folder) for section in SECTIONS]
     parts += [_interop(wire, f"{folder}/interop/{wire.wire}.json") for wire in runs]
     if folder:
-        parts += [_differences(results, folder), _conformance(results, folder)]
+        parts += [_differences(results, folder), _quirks(results, folder)]
+        parts.append(_conformance(results, folder))
     own = files(__package__)
     return _PAGE.format(
         style=STYLE + own.joinpath("page.css").read_text(encoding="utf-8"),
@@ -341,6 +342,25 @@ def _differences(results: Results, folder: str) -> Part:
     )
     table = _table("list", ["id", "what differs", "builds", "tests"], rows)
     return _part("differences", "Differences in behaviour", text, table)
+
+
+def _quirks(results: Results, folder: str) -> Part:
+    rows = [
+        _row_of(
+            row.builds,
+            f'<th scope="row">{escape(row.name)}</th>',
+            f"<td>{escape(row.text)}</td>",
+            f"<td>{escape(', '.join(row.builds))}</td>",
+        )
+        for row in quirks(results)
+    ]
+    source = _link(f"{folder}/features/", f"{folder}/features/")
+    text = (
+        f"From {source}, one file for each build: what the library that was loaded does otherwise "
+        "than the common behaviour, as <code>anymq features</code> tells of yours too."
+    )
+    table = _table("list", ["quirk", "what it does", "builds"], rows)
+    return _part("quirks", "What libraries do otherwise, by their own account", text, table)
 
 
 def _conformance(results: Results, folder: str) -> Part:

@@ -106,6 +106,7 @@ class Features(_Strict, frozen=True):
     version_text: str
     wire: str
     features: dict[str, Record]
+    quirks: dict[str, str] = {}
 
 
 class _RawFeatures(_Strict, frozen=True):
@@ -114,6 +115,7 @@ class _RawFeatures(_Strict, frozen=True):
     version_text: str
     wire: str
     features: dict[str, msgspec.Raw]
+    quirks: dict[str, str] = {}
 
 
 class Failure(_Strict, frozen=True):
@@ -312,7 +314,7 @@ def _read_features(path: Path) -> Features:
         if name not in known_features():
             raise _wrong(path, f"features.{name}", "there is no such feature")
         records[name] = _decode(path, text, Record, f"features.{name}")
-    return Features(raw.build, raw.library, raw.version_text, raw.wire, records)
+    return Features(raw.build, raw.library, raw.version_text, raw.wire, records, raw.quirks)
 
 
 def _read_conformance(path: Path) -> Conformance:

@@ -24,6 +24,7 @@ __all__ = [
     "WireRuns",
     "differences",
     "notes",
+    "quirks",
     "wires",
 ]
 
@@ -227,6 +228,25 @@ def differences(results: Results) -> list[DifferenceRow]:
             tests.setdefault(build.name, []).append(difference.test)
     ordered = sorted(found.items(), key=lambda item: (_number(item[0][0]), item[0]))
     return [DifferenceRow(ident, reason, tests) for (ident, reason), tests in ordered]
+
+
+@dataclass(frozen=True)
+class QuirkRow:
+    """What builds do otherwise, by their own account: its name, a sentence, and the builds."""
+
+    name: str
+    text: str
+    builds: tuple[str, ...]
+
+
+def quirks(results: Results) -> list[QuirkRow]:
+    """Every quirk that some build told of."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for build in results.loadable:
+        said = results.features.get(build.name)
+        for quirk in said.quirks.items() if said else ():
+            found.setdefault(quirk, []).append(build.name)
+    return [QuirkRow(name, text, tuple(builds)) for (name, text), builds in found.items()]
 
 
 def _number(ident: str) -> int:

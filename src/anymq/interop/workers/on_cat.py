@@ -22,7 +22,7 @@ from .channel import Channel, Stopped
 from .on_pynng import with_port
 from .payload import mark_number
 from .serve import hello, serve
-from .talk import Endpoint, Talk
+from .talk import STOPPED, Endpoint, Talk
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ end before it has left. So they send it again."""
 
 ANEW = 2.0
 """Seconds after which a process that dials is replaced if nothing came of it: nanomsg does not dial
-again what has closed a WebSocket properly."""
+again what has closed a WebSocket properly, which the end of a process may look like."""
 
 TRANSPORTS = ["tcp", "ipc", "ws"]
 FRAME = 2**20 - 64
@@ -142,7 +142,7 @@ class CatEndpoint(Endpoint):
         except TimeoutError:
             problem = "the time is over"
         except Stopped:
-            problem = "stopped, as the other side was"
+            problem = STOPPED
         return {
             "sent": talk.sent,
             "order": talk.into.order,
@@ -194,10 +194,16 @@ class CatEndpoint(Endpoint):
                 self.channel.tell(heard=-number)
 
     def _printed(self, talk: Talk) -> bytes:
-        anew = self.protocol not in (*ANSWERING, "req", "pull")
+        anew = self._misses_nothing(talk)
         while (data := self._cat.message(0.1)) is None:
             self._check(talk, anew)
         return data
+
+    def _misses_nothing(self, talk: Talk) -> bool:
+        """Whether what a process may have missed, when another takes its place, comes again."""
+        if self.protocol in ("pull", "respondent"):
+            return talk.into.repeats
+        return self.protocol != "req"  # a REP is asked again, by the other's REQ itself
 
     def _check(self, talk: Talk, anew: bool) -> None:
         """Go on waiting, perhaps for a new process; raise if there is nothing to wait for."""

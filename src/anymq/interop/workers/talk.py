@@ -20,10 +20,13 @@ from typing import Any
 from .channel import Channel, Stopped
 from .payload import Messages, Received, mark, mark_number
 
-__all__ = ["Endpoint", "Talk"]
+__all__ = ["STOPPED", "Endpoint", "Talk"]
 
 SLICE = 0.25
 """Seconds between looks at whether the coordinator still wants the exchange."""
+
+STOPPED = "stopped, as the other side was"
+"""What a side says whose conversation the coordinator ended; the other one says why."""
 
 STRAGGLERS = 1.0
 """Seconds that are waited for messages that are missing when the last one has come."""
@@ -91,7 +94,7 @@ class Talk:
         except TimeoutError as error:
             problem = str(error) or "the time is over"
         except Stopped:
-            problem = "stopped, as the other side was"
+            problem = STOPPED
         finally:
             self._note_peers()
         order = self.into.order
