@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import anymq
-from anymq.abc import Backend
 
 from .loops import Loop
-from .support import LIMIT, Sockets, descriptors, eventually, run_program
+from .support import LIMIT, Sockets, open_contexts
 
 IN_FLIGHT = 300
 
-contexts = pytest.mark.requires("contexts")
 requests = pytest.mark.requires("contexts", "protocol.req", "protocol.rep")
 surveys = pytest.mark.requires("contexts", "protocol.surveyor", "protocol.respondent")
-
-
-def opened(socket: anymq.Socket, count: int = 1) -> list[anymq.Context]:
-    """So many contexts of a socket; where this library has none for its protocol the test ends."""
-    try:
-        return [socket.open_context() for _ in range(count)]
-    except anymq.UnsupportedFeature as error:
-        if error.feature != "contexts":
-            raise
-        pytest.skip(str(error))
 
 
 def connect(sockets: Sockets, dialler: anymq.Socket, listener: anymq.Socket) -> None:
@@ -51,7 +37,7 @@ def thread(call: Callable[[], Any]) -> threading.Thread:
 @requests
 def test_hundreds_in_flight_answered_in_any_order(sockets: Sockets, loop: Loop) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    askers, answerers = opened(req, IN_FLIGHT), opened(rep, IN_FLIGHT)
+    askers, answerers = open_contexts(req, IN_FLIGHT), open_contexts(rep, IN_FLIGHT)
     connect(sockets, req, rep)
     held: list[tuple[anymq.Context, bytes]] = []
 
@@ -79,7 +65,7 @@ def test_hundreds_in_flight_answered_in_any_order(sockets: Sockets, loop: Loop) 
 @requests
 def test_ordinary_requesters(sockets: Sockets) -> None:
     rep = sockets.open("rep")
-    answerers = opened(rep, 10)
+    answerers = open_contexts(rep, 10)
     url = rep.listen(sockets.url()).url
     reqs = [sockets.open("req", dial=url) for _ in answerers]
     for number, req in enumerate(reqs):
@@ -94,7 +80,7 @@ def test_ordinary_requesters(sockets: Sockets) -> None:
 @requests
 def test_an_ordinary_replier(sockets: Sockets, loop: Loop) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    askers = opened(req, 20)
+    askers = open_contexts(req, 20)
     connect(sockets, req, rep)
 
     async def serve() -> None:
@@ -122,8 +108,8 @@ def test_an_ordinary_replier(sockets: Sockets, loop: Loop) -> None:
 def test_late_replies_reach_nobody_else(sockets: Sockets) -> None:
     """A reply to a request that was given up is in no later one, of its own context or another."""
     req, rep = sockets.open("req"), sockets.open("rep")
-    first, second = opened(req, 2)
-    late, *prompt = opened(rep, 3)
+    first, second = open_contexts(req, 2)
+    late, *prompt = open_contexts(rep, 3)
     connect(sockets, req, rep)
     with pytest.raises(anymq.Timeout):
         first.request(b"old", timeout=0.05)
@@ -145,7 +131,7 @@ def test_late_replies_reach_nobody_else(sockets: Sockets) -> None:
 @requests
 def test_a_receive_that_times_out_keeps_its_request(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    (asker,), (answerer,) = opened(req), opened(rep)
+    (asker,), (answerer,) = open_contexts(req), open_contexts(rep)
     connect(sockets, req, rep)
     asker.send(b"question")
     for timeout in (0.02, 0):
@@ -158,7 +144,7 @@ def test_a_receive_that_times_out_keeps_its_request(sockets: Sockets) -> None:
 @requests
 def test_who_may_speak_when(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    (asker,), (answerer, other) = opened(req), opened(rep, 2)
+    (asker,), (answerer, other) = open_contexts(req), open_contexts(rep, 2)
     connect(sockets, req, rep)
     with pytest.raises(anymq.StateError):
         asker.recv()
@@ -181,7 +167,7 @@ def test_who_may_speak_when(sockets: Sockets) -> None:
 @requests
 def test_one_that_waits_no_more_takes_no_request(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    gone, there = opened(rep, 2)
+    gone, there = open_contexts(rep, 2)
     connect(sockets, req, rep)
     with pytest.raises(anymq.Timeout):
         gone.recv(timeout=0.02)
@@ -193,7 +179,7 @@ def test_one_that_waits_no_more_takes_no_request(sockets: Sockets) -> None:
 @requests
 def test_one_that_was_cancelled_takes_no_request(sockets: Sockets, loop: Loop) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    gone, there = opened(rep, 2)
+    gone, there = open_contexts(rep, 2)
     connect(sockets, req, rep)
 
     async def main() -> None:
@@ -214,7 +200,7 @@ def test_one_that_was_cancelled_takes_no_request(sockets: Sockets, loop: Loop) -
 def test_cancelled_at_random(sockets: Sockets, loop: Loop) -> None:
     """Requests are cancelled whenever: every reply that comes is to the request of its own task."""
     req, rep = sockets.open("req"), sockets.open("rep")
-    askers, answerers = opened(req, 20), opened(rep, 20)
+    askers, answerers = open_contexts(req, 20), open_contexts(rep, 20)
     connect(sockets, req, rep)
     chance = random.Random(5)
 
@@ -249,7 +235,7 @@ def test_cancelled_at_random(sockets: Sockets, loop: Loop) -> None:
 @requests
 def test_a_thread_each(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    askers, answerers = opened(req, 16), opened(rep, 16)
+    askers, answerers = open_contexts(req, 16), open_contexts(rep, 16)
     connect(sockets, req, rep)
     rounds, wrong = 30, []
 
@@ -282,7 +268,7 @@ def test_a_thread_each(sockets: Sockets) -> None:
 def test_closing_lets_answers_leave(sockets: Sockets) -> None:
     """Answers that a busy connection holds up are not lost when the socket is closed."""
     req, rep = sockets.open("req"), sockets.open("rep", linger=LIMIT)
-    askers, answerers = opened(req, 20), opened(rep, 20)
+    askers, answerers = open_contexts(req, 20), open_contexts(rep, 20)
     connect(sockets, req, rep)
     for asker in askers:
         asker.send(b"question")
@@ -312,7 +298,7 @@ def test_opened_when_it_is_connected(sockets: Sockets) -> None:
 @pytest.mark.differs("D38")
 def test_the_socket_itself_is_one_more(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    (asker,), (answerer,) = opened(req), opened(rep)
+    (asker,), (answerer,) = open_contexts(req), open_contexts(rep)
     connect(sockets, req, rep)
     req.send(b"by the socket")
     assert answerer.recv() == b"by the socket"
@@ -327,7 +313,7 @@ def test_the_socket_itself_is_one_more(sockets: Sockets) -> None:
 def test_options_that_were_set_before_remain(sockets: Sockets) -> None:
     rep = sockets.open("rep", recv_max_size=1000, recv_timeout=LIMIT / 2)
     req = sockets.open("req")
-    (asker,), (answerer,) = opened(req), opened(rep)
+    (asker,), (answerer,) = open_contexts(req), open_contexts(rep)
     connect(sockets, req, rep)
     assert (rep.recv_max_size, rep.recv_timeout, answerer.recv_timeout) == (1000, 5.0, 5.0)
     asker.send(b"x" * 2000)
@@ -344,7 +330,7 @@ def test_options_that_were_set_before_remain(sockets: Sockets) -> None:
 @surveys
 def test_surveys_at_once(sockets: Sockets, loop: Loop) -> None:
     surveyor, respondent = sockets.open("surveyor"), sockets.open("respondent")
-    asking = opened(surveyor, 5)
+    asking = open_contexts(surveyor, 5)
     connect(sockets, surveyor, respondent)
 
     async def serve() -> None:
@@ -369,8 +355,8 @@ def test_surveys_at_once(sockets: Sockets, loop: Loop) -> None:
 @surveys
 def test_answers_to_two_surveys_in_the_other_order(sockets: Sockets) -> None:
     surveyor, respondent = sockets.open("surveyor"), sockets.open("respondent")
-    first, second = opened(respondent, 2)
-    asking = opened(surveyor, 2)
+    first, second = open_contexts(respondent, 2)
+    asking = open_contexts(surveyor, 2)
     connect(sockets, surveyor, respondent)
     for number, context in enumerate(asking):
         context.survey_time = LIMIT
@@ -384,7 +370,7 @@ def test_answers_to_two_surveys_in_the_other_order(sockets: Sockets) -> None:
 @pytest.mark.requires("contexts", "protocol.pub", "protocol.sub")
 def test_subscriptions_of_their_own(sockets: Sockets) -> None:
     pub, sub = sockets.open("pub"), sockets.open("sub")
-    a, b, nothing = opened(sub, 3)
+    a, b, nothing = open_contexts(sub, 3)
     connect(sockets, pub, sub)
     a.subscribe(b"a")
     a.subscribe(b"a")
@@ -410,7 +396,7 @@ def test_subscriptions_of_their_own(sockets: Sockets) -> None:
 @requests
 def test_time_limits_of_their_own(sockets: Sockets) -> None:
     req = sockets.open("req")
-    one, other = opened(req, 2)
+    one, other = open_contexts(req, 2)
     assert one.recv_timeout == req.recv_timeout
     one.recv_timeout = one.send_timeout = 0.02
     assert (other.recv_timeout, other.send_timeout) == (LIMIT, LIMIT)
@@ -426,7 +412,7 @@ def test_time_limits_of_their_own(sockets: Sockets) -> None:
 @pytest.mark.requires("option.resend_interval")
 def test_resend_intervals_of_their_own(sockets: Sockets) -> None:
     req = sockets.open("req", resend_interval=30.0)
-    one, other = opened(req, 2)
+    one, other = open_contexts(req, 2)
     one.resend_interval = 5.0
     assert (one.resend_interval, other.resend_interval, req.resend_interval) == (5, 30, 30)
 
@@ -435,189 +421,10 @@ def test_resend_intervals_of_their_own(sockets: Sockets) -> None:
 @pytest.mark.requires("option.resend_interval")
 def test_a_request_is_sent_again(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
-    (asker,), answerers = opened(req), opened(rep, 2)
+    (asker,), answerers = open_contexts(req), open_contexts(rep, 2)
     asker.resend_interval = 0.1
     connect(sockets, req, rep)
     asker.send(b"question")
     assert [answerer.recv() for answerer in answerers] == [b"question"] * 2
     answerers[1].send(b"answer")
     assert asker.recv() == b"answer"
-
-
-# Closing, signals, forks
-
-
-@contexts
-def test_closing_one_wakes_its_own(sockets: Sockets, loop: Loop) -> None:
-    rep = sockets.open("rep")
-    closing, staying = opened(rep, 2)
-    ends: list[str] = []
-
-    async def wait(context: anymq.Context, timeout: float | None) -> None:
-        try:
-            await context.arecv(timeout=timeout)
-        except (anymq.Closed, anymq.Timeout) as error:
-            ends.append(type(error).__name__)
-
-    def block() -> None:
-        try:
-            closing.recv(timeout=None)
-        except anymq.Closed:
-            ends.append("thread")
-
-    async def main() -> None:
-        async with loop.group() as group:
-            group.start(wait(closing, None))
-            group.start(wait(closing, None))
-            group.start(wait(staying, 0.3))
-            await loop.settle()
-            blocked = thread(block)
-            await loop.sleep(0.05)
-            await closing.aclose()
-        blocked.join(LIMIT)
-
-    loop.run(main)
-    assert sorted(ends) == ["Closed", "Closed", "Timeout", "thread"]
-    for call in (closing.recv, lambda: closing.send(b""), lambda: closing.subscribe(b"")):
-        with pytest.raises((anymq.Closed, anymq.UnsupportedFeature)):
-            call()
-    closing.close()
-    assert closing.closed
-    assert not rep.closed
-
-
-@contexts
-def test_closing_the_socket_closes_them(sockets: Sockets, loop: Loop) -> None:
-    rep = sockets.open("rep")
-    waiting = opened(rep, 20)
-    ends: list[anymq.Context] = []
-
-    async def wait(context: anymq.Context) -> None:
-        with pytest.raises(anymq.Closed):
-            await context.arecv(timeout=None)
-        ends.append(context)
-
-    async def main() -> None:
-        async with loop.group() as group:
-            for context in waiting:
-                group.start(wait(context))
-            await loop.settle()
-            await rep.aclose()
-
-    loop.run(main)
-    assert len(ends) == 20
-    assert all(context.closed for context in waiting)
-    with pytest.raises(anymq.Closed):
-        rep.open_context()
-
-
-@contexts
-def test_with_blocks(sockets: Sockets, loop: Loop) -> None:
-    rep = sockets.open("rep")
-    opened(rep)[0].close()
-
-    async def main() -> None:
-        async with rep.open_context() as context:
-            assert context.socket is rep
-            assert (context.protocol, context.backend) == (rep.protocol, rep.backend)
-        assert context.closed
-
-    loop.run(main)
-    with rep.open_context() as context:
-        assert "rep context" in repr(context)
-    assert "closed" in repr(context)
-
-
-@contexts
-def test_an_unclosed_one_warns(sockets: Sockets) -> None:
-    rep = sockets.open("rep")
-    opened(rep)[0].close()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        rep.open_context()
-        gc.collect()
-    assert [w.category for w in caught] == [ResourceWarning]
-
-
-@contexts
-def test_nothing_is_left_behind(sockets: Sockets, loop: Loop) -> None:
-    rep = sockets.open("rep")
-    opened(rep)[0].close()
-
-    async def use() -> None:
-        for _ in range(100):
-            async with rep.open_context() as context:
-                with pytest.raises(anymq.Timeout):
-                    await context.arecv(timeout=0.0001)
-
-    loop.run(use)
-    before = descriptors()
-    loop.run(use)
-    eventually(lambda: descriptors() <= before)
-
-
-@contexts
-def test_ctrl_c_and_fork(sockets: Sockets) -> None:
-    opened(sockets.open("rep"))
-    out = run_program(
-        sockets.backend,
-        """
-        rep = open_socket("rep")
-        context = rep.open_context()
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-        begin = time.monotonic()
-        try:
-            context.recv(timeout=None)
-        except KeyboardInterrupt:
-            assert time.monotonic() - begin < 2
-            print("interrupted", flush=True)
-        pid = os.fork()
-        if pid == 0:
-            for call in (context.recv, lambda: context.send(b""), rep.open_context):
-                try:
-                    call()
-                except anymq.ForkedError:
-                    continue
-                os._exit(1)
-            context.close()
-            del context
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        try:
-            context.recv(timeout=0.01)
-        except anymq.Timeout:
-            print("goes on")
-        """,
-    )
-    assert out.split("\n")[:2] == ["interrupted", "goes on"]
-
-
-# Where there are none
-
-
-def test_protocols_without_a_state_have_none(sockets: Sockets, protocol: anymq.Protocol) -> None:
-    if protocol in ("req", "rep", "surveyor", "respondent", "sub"):
-        opened(sockets.open(protocol))[0].close()
-        return
-    socket = sockets.open(protocol)
-    with pytest.raises(anymq.UnsupportedFeature) as refused:
-        socket.open_context()
-    assert refused.value.feature == "contexts"
-    assert not socket.closed
-
-
-@pytest.mark.requires("raw", "protocol.rep")
-def test_raw_sockets_have_none(sockets: Sockets) -> None:
-    with pytest.raises(anymq.UnsupportedFeature, match="contexts"):
-        sockets.open("rep", raw=True).open_context()
-
-
-def test_a_library_without_them_says_so(backend: Backend, sockets: Sockets) -> None:
-    protocols = [p for p in ("req", "rep", "sub") if p in backend.protocols]
-    for protocol in protocols:
-        socket = sockets.open(protocol)
-        if not backend.supports("contexts"):
-            with pytest.raises(anymq.UnsupportedFeature) as refused:
-                socket.open_context()
-            assert refused.value.library == backend.name
-        assert socket.peers == 0
