@@ -285,7 +285,7 @@ def test_closing_lets_answers_leave(sockets: Sockets) -> None:
 
 
 @requests
-@pytest.mark.differs("D37")
+@pytest.mark.differs("D40")
 def test_opened_when_it_is_connected(sockets: Sockets) -> None:
     req, rep = sockets.pair("req", "rep")
     with req.open_context() as asker, rep.open_context() as answerer:
@@ -295,7 +295,7 @@ def test_opened_when_it_is_connected(sockets: Sockets) -> None:
 
 
 @requests
-@pytest.mark.differs("D38")
+@pytest.mark.differs("D41")
 def test_the_socket_itself_is_one_more(sockets: Sockets) -> None:
     req, rep = sockets.open("req"), sockets.open("rep")
     (asker,), (answerer,) = open_contexts(req), open_contexts(rep)

@@ -53,6 +53,7 @@ def smaller_ones_follow(sockets: Sockets, pattern: Pattern, transport: str) -> N
 @pytest.mark.transports("tcp", "ipc")
 @pytest.mark.patterns("pair-pair", "push-pull")
 @pytest.mark.differs("D25")
+@pytest.mark.differs("D37")
 def test_a_larger_one_is_not_and_smaller_ones_follow(
     sockets: Sockets, pattern: Pattern, transport: str
 ) -> None:

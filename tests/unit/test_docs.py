@@ -31,16 +31,18 @@ def test_semantics_names_files_that_exist(file: str) -> None:
     assert file in names_by_file()
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        "docs/semantics.md",
-        "docs/architecture.md",
-        "docs/backends.md",
-        "examples/anymq_loopback/README.md",
-    ],
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "examples" / "anymq_loopback" / "README.md",
+    )
 )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_and_paths_exist(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#:]+)\)", text)
@@ -49,14 +51,29 @@ def test_links_and_paths_exist(document: str) -> None:
     assert not missing
 
 
-BACKENDS = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_names_paths_that_exist(document: str) -> None:
+    """Those that begin with one of the project's folders."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    folders = "src|backends|tests|tools|bench|docs|examples"
+    named = set(re.findall(rf"`((?:{folders})/[\w./-]+)`", text))
+    assert not [path for path in sorted(named) if not (ROOT / path).exists()]
 
 
-@pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:examples|tests)/[\w./]+)`", BACKENDS)))
-)
-def test_backends_names_paths_that_exist(path: str) -> None:
-    assert (ROOT / path).exists()
+COMMANDS = "doctor|features|matrix|interop|conformance|demo|cat|config"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_names_commands_that_exist(document: str) -> None:
+    """`anymq ...` and `make ...` in blocks of shell commands."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lines = "\n".join(re.findall(r"```(?:sh)?\n(.*?)```", text, re.S)).splitlines()
+    for line in lines:
+        if line.startswith("anymq "):
+            assert re.match(rf"anymq ({COMMANDS})\b", line), line
+        if found := re.match(r"make ([\w-]+)", line):
+            assert f"\n{found[1]}:\n" in makefile, line
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,8 @@ static int op_events(void *sock)
             return ANYMQ_READABLE | ANYMQ_WRITABLE; /* the attempt that follows tells what is wrong */
     if (gate_is_closed(s))
         events &= ~ANYMQ_WRITABLE;
+    else if (s->turned_back) /* the gate has opened: an attempt tells what to wait for from here on */
+        events |= ANYMQ_WRITABLE;
     return events & (ANYMQ_READABLE | ANYMQ_WRITABLE); /* ZMQ_POLLIN and ZMQ_POLLOUT are the same */
 }
 

@@ -90,7 +90,7 @@ def _environment() -> dict[str, str]:
 
 
 def _is_known(variable: str) -> bool:
-    known = {"ANYMQ_CONFIG", "ANYMQ_BACKEND", *map(_variable, known_backends())}
+    known = {"ANYMQ_CONFIG", "ANYMQ_BACKEND", "ANYMQ_LAB_CACHE", *map(_variable, known_backends())}
     return variable in known or variable.startswith(SOCKET_VARIABLES)
 
 

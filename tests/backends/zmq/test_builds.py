@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.errors import BackendUnavailable, UnsupportedFeature
-from anymq.features import known_features
+from anymq.features import Support, known_features
+from anymq_zmq.features import Library, detect
 from tests.conformance.support import LIMIT, Sockets, mapped
 
 DRAFT = ["server", "client", "radio", "dish", "gather", "scatter", "dgram", "peer", "channel"]
@@ -83,6 +85,21 @@ def test_draft_types_are_refused_without_being_opened(zmq: Backend, protocol: st
     assert caught.value.found == zmq.library.version_text
     with pytest.raises(UnsupportedFeature):
         zmq.open_socket(anymq.Protocol(protocol))
+
+
+def test_draft_types_need_their_functions() -> None:
+    """A build that has drafts and does not export what addresses a peer or a group."""
+
+    def features(*missing: str) -> Mapping[str, Support]:
+        return detect(
+            Library((4, 3, 5), lambda name: True, lambda s: s not in missing, lambda u: 0)
+        )
+
+    assert all(features()[f"protocol.{protocol}"] for protocol in DRAFT)
+    found = features("zmq_join", "zmq_connect_peer")
+    lacking = {protocol for protocol in DRAFT if not found[f"protocol.{protocol}"]}
+    assert lacking == {"radio", "dish", "peer"}
+    assert "does not export zmq_join" in found["protocol.dish"].reason
 
 
 @pytest.mark.parametrize("protocol", ["surveyor", "respondent", "bus", "pair1"])
