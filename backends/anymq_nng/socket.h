@@ -78,11 +78,22 @@ typedef struct {
     pthread_cond_t changed;
     int done;
     unsigned round; /* counts receives that were begun or given up */
-    int active;     /* guarded by the socket's lock, as are the next two */
+    int active;     /* guarded by the socket's lock, as are the next four */
+    int waiters;    /* threads that wait for it, and whether a loop does: see anymq_nng_forgo */
+    int wanted;
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
     nng_bell bell;   /* guarded by `lock`; a round is over, or was */
+    void (*tell)(void *listener, int direction); /* so does this, for contexts; guarded by lock */
+    void *listener;
 } nng_reply;
+
+/* context.c: the answer of a REP or RESPONDENT context, on its way to a peer that may be busy. */
+typedef struct {
+    nng_aio *aio;
+    int asked;      /* a request was received and not answered; guarded by the socket's lock */
+    int under_way;  /* guarded by the reply's lock */
+} nng_answer;
 
 /* ahead.c: receives that are under way without being asked for, in the order in which they complete. */
 typedef struct {
@@ -111,6 +122,8 @@ typedef struct {
 typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
+    struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
+    atomic_int holders;              /* itself and its contexts: the last one frees it */
     int flags;
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
@@ -119,6 +132,7 @@ typedef struct anymq_nng_socket {
     nng_reply reply;
     nng_ahead ahead;
     nng_posts posts;
+    nng_answer answer;
     nng_pipes pipes;
     _Atomic uint64_t sent;
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
@@ -138,6 +152,24 @@ void anymq_nng_fill_ops(anymq_ops *ops);
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message);
 void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m);
 void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m);
+
+void anymq_nng_let_go(anymq_nng_socket *s);
+/* Messages, of sockets and of contexts. */
+int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
+                           const void *data, size_t size);
+void anymq_nng_message_release(void *socket, anymq_msg *m);
+int anymq_nng_try_send(void *socket, anymq_msg *m);
+int anymq_nng_try_recv(void *socket, anymq_msg *m);
+
+static inline void nng_submit_send(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_send : s->library->fn.send_aio)(s->id, aio);
+}
+
+static inline void nng_submit_recv(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_recv : s->library->fn.recv_aio)(s->id, aio);
+}
 
 static inline nng_msg *nng_message(const anymq_msg *m)
 {
@@ -161,6 +193,15 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
 void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock held */
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
+
+void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
+void anymq_nng_reply_ask(anymq_nng_socket *s); /* begin a receive that `tell` will tell of */
+void anymq_nng_forgo(void *socket, int direction);
+
+/* context.c */
+anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
+int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
+void anymq_nng_fill_context_ops(anymq_ops *ops, int tells);
 
 /* ahead.c */
 int anymq_nng_receives_ahead(const anymq_nng_socket *s); /* whether this kind of socket can */

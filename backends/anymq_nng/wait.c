@@ -100,7 +100,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
     fn->aio_set_msg(wait->aio, nng_message(m));
-    fn->send_aio(s->id, wait->aio);
+    nng_submit_send(s, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
     fn->aio_wait(wait->aio);
@@ -151,7 +151,7 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
         return result;
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
-    fn->recv_aio(s->id, wait->aio);
+    nng_submit_recv(s, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
     fn->aio_wait(wait->aio);
@@ -178,7 +178,7 @@ int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message)
     if (result != 0)
         return result;
     fn->aio_set_timeout(wait->aio, 0);
-    fn->recv_aio(s->id, wait->aio);
+    nng_submit_recv(s, wait->aio);
     fn->aio_wait(wait->aio);
     result = fn->aio_result(wait->aio);
     if (result == 0)

@@ -295,6 +295,16 @@ class Sockets:
             taken.close()
 
 
+def open_contexts(socket: anymq.Socket, count: int = 1) -> list[anymq.Context]:
+    """So many contexts of a socket; where this library has none for its protocol the test ends."""
+    try:
+        return [socket.open_context() for _ in range(count)]
+    except anymq.UnsupportedFeature as error:
+        if error.feature != "contexts":
+            raise
+        pytest.skip(str(error))
+
+
 # Programs in processes of their own
 
 
@@ -420,6 +430,7 @@ __all__ = [
     "mapped",
     "missing",
     "no_more",
+    "open_contexts",
     "run_program",
     "start_program",
     "subscriptions_settled",

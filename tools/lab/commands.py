@@ -187,9 +187,7 @@ class _Work:
         say("CI runs this part of the laboratory, to stay within its time:")
         say("  builds from PyPI and npm, whose archives stay; Debian's suites replace theirs")
         say(f"  features of {len(manifest.choose([], ci='features'))} builds, against the record")
-        say(
-            "  the suite over a build of each library, of a version that no other test uses:"
-        )
+        say("  the suite over a build of each library, of a version that no other test uses:")
         say(f"    {', '.join(build.name for build in suite)}")
         for wire, names in CI_PAIRS.items():
             say(f"  interoperation ({wire}) of each of these with each: {', '.join(names)}")
