@@ -87,7 +87,7 @@ def test_a_handler_that_does_not_raise_changes_no_timeout(sockets: Sockets) -> N
             count += 1
         signal.signal(signal.SIGALRM, handler)
         pair = open_socket("pair")
-        def measure(call, limit):
+        def measure(call):
             global count
             count = 0
             begin = time.monotonic()
@@ -97,15 +97,20 @@ def test_a_handler_that_does_not_raise_changes_no_timeout(sockets: Sockets) -> N
                 took = time.monotonic() - begin
             else:
                 raise SystemExit("no time-out")
-            assert limit - 0.001 <= took <= limit + 0.05, took
             assert count >= 5, count
-        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-        for _ in range(2):
-            measure(lambda: pair.recv(timeout=0.3), 0.3)
-            measure(lambda: pair.send(b"x", timeout=0.3), 0.3)
-            measure(lambda: pair.wait_for_peers(timeout=0.3), 0.3)
-            measure(lambda: pair.recv_many(timeout=0.3), 0.3)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+            return took
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            for call in (
+                lambda: pair.recv(timeout=0.3),
+                lambda: pair.send(b"x", timeout=0.3),
+                lambda: pair.wait_for_peers(timeout=0.3),
+                lambda: pair.recv_many(timeout=0.3),
+            ):
+                taken = sorted(measure(call) for _ in range(3))
+                assert taken[0] >= 0.299 and taken[1] <= 0.35, taken
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         pair.close()
         """,
     )
