@@ -33,21 +33,20 @@ class Tally:
     most_at_once: int = 0
 
 
-async def serve(socket: anymq.Socket, tally: Tally) -> None:
+async def serve(context: anymq.Context, tally: Tally) -> None:
     """One worker: answer one request after another until the socket is closed."""
-    async with socket.open_context() as context:
-        while True:
-            try:
-                request = json.loads(await context.arecv(timeout=None))
-                tally.at_once += 1
-                tally.most_at_once = max(tally.most_at_once, tally.at_once)
-                with anyio.move_on_after(request["deadline"]) as scope:
-                    await anyio.sleep(request["work"])
-                tally.at_once -= 1
-                answer = LATE if scope.cancelled_caught else request["body"].upper().encode()
-                await context.asend(answer)
-            except anymq.Closed:
-                return
+    while True:
+        try:
+            request = json.loads(await context.arecv(timeout=None))
+            tally.at_once += 1
+            tally.most_at_once = max(tally.most_at_once, tally.at_once)
+            with anyio.move_on_after(request["deadline"]) as scope:
+                await anyio.sleep(request["work"])
+            tally.at_once -= 1
+            answer = LATE if scope.cancelled_caught else request["body"].upper().encode()
+            await context.asend(answer)
+        except anymq.Closed:
+            return
 
 
 async def ask(context: anymq.Context, number: int, tally: Tally) -> None:
@@ -79,9 +78,8 @@ async def main(backend: str | None, workers: int, clients: int) -> Tally:
         anyio.create_task_group() as service,
     ):
         for _ in range(workers):
-            service.start_soon(serve, rep, tally)
+            service.start_soon(serve, rep.open_context(), tally)
         contexts = [req.open_context() for _ in range(clients)]
-        await anyio.lowlevel.checkpoint()
         await req.adial(rep.listen("tcp://127.0.0.1:0").url, timeout=10)
         async with anyio.create_task_group() as group:
             for number, context in enumerate(contexts):
