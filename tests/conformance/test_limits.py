@@ -65,6 +65,7 @@ def test_a_larger_one_is_not_and_smaller_ones_follow(
 @pytest.mark.differs("D3")
 @pytest.mark.differs("D12")
 @pytest.mark.differs("D25")
+@pytest.mark.differs("D37")
 def test_smaller_ones_follow_over_websockets(
     sockets: Sockets, pattern: Pattern, transport: str
 ) -> None:

@@ -149,6 +149,7 @@ def test_pair_talks_to_one_peer_only(sockets: Sockets) -> None:
 
 
 @pytest.mark.requires("protocol.pair")
+@pytest.mark.differs("D37")
 def test_pair_takes_a_new_peer_when_the_first_leaves(sockets: Sockets) -> None:
     first, second = sockets.pair("pair", "pair")
     url = second.listen(sockets.url()).url

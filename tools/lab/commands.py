@@ -23,11 +23,11 @@ Many real builds of nng, nanomsg and libzmq, and what anymq does on each of them
 more. Builds are kept in .lab, or in the folder that ANYMQ_LAB_CACHE names.
 """
 CI_PAIRS = {
-    "sp": ("nng-1.0.1-wheel", "nng-1.11.0-wheel", "nng-2.0dev-b-wheel", "nanomsg-1.1.0-npm"),
+    "sp": ("nng-1.0.1-wheel", "nng-1.11.0-wheel", "nng-2.0dev-b-wheel", "nanomsg-bundle-wheel"),
     "zmtp": ("zmq-4.2.5-wheel", "zmq-4.3.5-wheel", "zmq-4.3.5-draft-npm"),
 }
 """The builds that CI lets talk to each other: versions far apart, of those that never end the
-process by themselves (nanomsg 1.0.0 and libzmq 4.1 may, now and then)."""
+process by themselves (nanomsg 1.0, 1.1.0 and libzmq 4.1 may, now and then)."""
 
 _lock = threading.Lock()
 
