@@ -115,11 +115,19 @@ def test_there_is_no_time_limit_unless_asked_for(sockets: Sockets) -> None:
 
 
 def precise(call: Callable[[float], object]) -> None:
-    """`call(seconds)` times out to within 20 ms of what was asked, and never early."""
+    """`call(seconds)` times out to within 20 ms of what was asked, and never early.
+
+    A busy machine wakes everybody late: what a plain sleep is late by does not count.
+    """
     for limit in (0.05, 0.12):
-        taken = [seconds(lambda limit=limit: call(limit)) for _ in range(3)]
+        taken, slept = [], []
+        for _ in range(3):
+            taken.append(seconds(lambda limit=limit: call(limit)))
+            begin = time.monotonic()
+            time.sleep(limit)
+            slept.append(time.monotonic() - begin)
         assert limit - 0.001 <= min(taken)
-        assert statistics.median(taken) <= limit + 0.02
+        assert statistics.median(taken) <= max(slept) + 0.02
 
 
 @pytest.mark.protocols("pull", "pair", "sub", "rep", "dealer", "bus", "respondent", "pair1")
