@@ -20,16 +20,6 @@ int64_t anymq_nng_clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void anymq_nng_condition_init(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 /* With the socket's lock held. */
 static int take_wait(anymq_nng_socket *s, nng_wait **out)
 {
@@ -66,7 +56,7 @@ static void return_wait(anymq_nng_socket *s, nng_wait *wait)
     s->spare = wait;
 }
 
-int anymq_nng_failure(anymq_nng_socket *s, int result)
+static int failure(anymq_nng_socket *s, int result)
 {
     if (result == NNG_ETIMEDOUT || result == NNG_EAGAIN)
         return ANYMQ_AGAIN;
@@ -100,7 +90,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
     fn->aio_set_msg(wait->aio, nng_message(m));
-    nng_submit_send(s, wait->aio);
+    fn->send_aio(s->id, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
     fn->aio_wait(wait->aio);
@@ -125,7 +115,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
             fn->msg_header_clear(left);
         anymq_nng_fill_message(s, m, left);
     }
-    return anymq_nng_failure(s, result);
+    return failure(s, result);
 }
 
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
@@ -138,8 +128,6 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
 
     if (s->flags & NNG_KEEPS_RECEIVE)
         return anymq_nng_reply_recv(s, m, timeout_ms);
-    if (atomic_load(&s->ahead.begun))
-        return anymq_nng_ahead_recv(s, m, timeout_ms);
     pthread_mutex_lock(&s->lock);
     if (timeout_ms != 0 && atomic_load(&s->interrupted)) {
         pthread_mutex_unlock(&s->lock);
@@ -151,7 +139,7 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
         return result;
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
-    nng_submit_recv(s, wait->aio);
+    fn->recv_aio(s->id, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
     fn->aio_wait(wait->aio);
@@ -163,7 +151,7 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
     return_wait(s, wait);
     pthread_mutex_unlock(&s->lock);
     if (result != 0)
-        return anymq_nng_failure(s, result);
+        return failure(s, result);
     anymq_nng_fill_message(s, m, message);
     anymq_nng_note_received(s, m);
     return ANYMQ_OK;
@@ -178,7 +166,7 @@ int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message)
     if (result != 0)
         return result;
     fn->aio_set_timeout(wait->aio, 0);
-    nng_submit_recv(s, wait->aio);
+    fn->recv_aio(s->id, wait->aio);
     fn->aio_wait(wait->aio);
     result = fn->aio_result(wait->aio);
     if (result == 0)
@@ -197,8 +185,6 @@ void anymq_nng_interrupt(void *socket)
         s->library->fn.aio_abort(wait->aio, NNG_ECANCELED);
     pthread_mutex_unlock(&s->lock);
     anymq_nng_reply_wake(s);
-    anymq_nng_ahead_wake(s);
-    anymq_nng_posts_wake(s);
 }
 
 void anymq_nng_free_waits(anymq_nng_socket *s)

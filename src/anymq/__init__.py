@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .abc import Backend, LibraryInfo, PeerEvent
-from .context import Context
 from .endpoints import Dialer, Listener
 from .errors import (
     AddressInUse,
@@ -64,7 +63,6 @@ __all__ = [
     "ConfigError",
     "ConnectionLost",
     "ConnectionRefused",
-    "Context",
     "CurveConfig",
     "Dialer",
     "ForkedError",

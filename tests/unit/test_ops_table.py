@@ -21,8 +21,6 @@ POINTERS = [
     "wait_send",
     "wait_recv",
     "interrupt",
-    "ask",
-    "forgo",
     "drained",
     "peers",
     "peer_fd",
