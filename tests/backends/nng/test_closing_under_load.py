@@ -51,5 +51,8 @@ print("done")
 def test_closing_a_socket_that_is_being_sent_to(
     name: str, kind: str, sender: str, size: int
 ) -> None:
-    out = run_program(open_build(name), FLOOD, kind, sender, str(size), limit=30)
+    build = open_build(name)
+    if build.library.version < (1, 11) and (kind, size) == ("sub", 100):
+        pytest.skip("nng before 1.11 may still hang here on a busy machine: docs/semantics.md")
+    out = run_program(build, FLOOD, kind, sender, str(size), limit=30)
     assert "done" in out
