@@ -14,8 +14,19 @@ __all__ = ["ROOT", "Failure", "capture", "run", "say", "succeeds"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
+TOLD_OF_A_FAILURE = 12
+"""How many lines of a failed program's output are repeated at the very end."""
+
+
 class Failure(Exception):
-    """Something that the person at the terminal must put right; the text says how."""
+    """Something that the person at the terminal must put right; the text says how.
+
+    `told` are the lines that a failed program itself had to say of it.
+    """
+
+    def __init__(self, text: str, told: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.told = told
 
 
 def say(text: str) -> None:
@@ -66,7 +77,9 @@ def run(
     if program.returncode != 0:
         if quiet:
             print("".join(kept), end="", flush=True)
-        raise Failure(f"exit status {program.returncode} after {took:.0f} s: {shown}")
+        raise Failure(
+            f"exit status {program.returncode} after {took:.0f} s: {shown}", _verdict(kept)
+        )
     if took > 10:
         print(f"  ({took:.0f} s)", flush=True)
 
@@ -89,6 +102,12 @@ def capture(command: Sequence[str | Path]) -> tuple[int, str]:
 
 def succeeds(command: Sequence[str | Path]) -> bool:
     return capture(command)[0] == 0
+
+
+def _verdict(lines: Sequence[str]) -> list[str]:
+    """What pytest named as failed; for a program that ended otherwise, its last lines."""
+    named = [line.rstrip() for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    return (named or [line.rstrip() for line in lines])[-TOLD_OF_A_FAILURE:]
 
 
 def _short(words: Sequence[str]) -> list[str]:

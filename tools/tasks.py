@@ -28,6 +28,7 @@ class Report:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, float]] = []
+        self.told: list[tuple[str, str]] = []
 
     def step(self, title: str, action: Callable[[], object]) -> None:
         say(title)
@@ -37,6 +38,7 @@ class Report:
         except Failure as failure:
             print(failure, file=sys.stderr, flush=True)
             self.rows.append((title, "FAILED", time.monotonic() - started))
+            self.told.extend((title, line) for line in failure.told)
         else:
             self.rows.append((title, "ok", time.monotonic() - started))
 
@@ -46,7 +48,7 @@ class Report:
             list(pool.map(self.step, steps.keys(), steps.values()))
 
     def close(self) -> None:
-        """Print the table.
+        """Print the table, and below it what failed, where the end of a long log shows it.
 
         Raises:
             Failure: a step failed.
@@ -56,6 +58,8 @@ class Report:
         for title, result, took in self.rows:
             print(f"  {title:<{width}}  {result:<6}  {took:6.1f} s")
         failed = [title for title, result, _ in self.rows if result != "ok"]
+        for title, line in self.told:
+            print(f"  {title} | {line[:400]}")
         if failed:
             raise Failure(f"failed: {', '.join(failed)}")
 
