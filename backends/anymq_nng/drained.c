@@ -207,6 +207,8 @@ int anymq_nng_drained(void *socket)
         return 1;
     if (!(s->flags & (NNG_TO_ONE | NNG_TO_ALL | NNG_TO_ASKER)))
         return ANYMQ_UNKNOWN;
+    if (anymq_nng_posted(s) > 0)
+        return 0;
     root = anymq_nng_snapshot(s->library);
     pthread_mutex_lock(&s->pipes.lock);
     result = s->flags & NNG_TO_ONE ? judge_one(s, root, sent) : judge_each(s, root, sent);

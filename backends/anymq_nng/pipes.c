@@ -155,6 +155,7 @@ static void added(anymq_nng_socket *s, nng_handle pipe, int native)
 done:
     wake(pipes);
     pthread_mutex_unlock(&pipes->lock);
+    anymq_nng_post_peer(s);
 }
 
 /* 2.x lists the statistics of a pipe when it has begun, and takes them off the list when the pipe is

@@ -59,6 +59,13 @@ typedef struct {
     atomic_int closing;
 } nng_pipes;
 
+/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
+typedef struct {
+    int open;
+    int fd;
+    int rung;
+} nng_bell;
+
 typedef struct nng_wait {
     struct nng_wait *next, *previous;
     nng_aio *aio;
@@ -71,21 +78,61 @@ typedef struct {
     pthread_cond_t changed;
     int done;
     unsigned round; /* counts receives that were begun or given up */
-    int active;     /* guarded by the socket's lock, as are the next two */
+    int active;     /* guarded by the socket's lock, as are the next four */
+    int waiters;    /* threads that wait for it, and whether a loop does: see anymq_nng_forgo */
+    int wanted;
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
-    atomic_int fd;   /* tells event loops of what changed; -1 until one asks */
+    nng_bell bell;   /* guarded by `lock`; a round is over, or was */
+    void (*tell)(void *listener, int direction); /* so does this, for contexts; guarded by lock */
+    void *listener;
 } nng_reply;
+
+/* context.c: the answer of a REP or RESPONDENT context, on its way to a peer that may be busy. */
+typedef struct {
+    nng_aio *aio;
+    int asked;      /* a request was received and not answered; guarded by the socket's lock */
+    int under_way;  /* guarded by the reply's lock */
+} nng_answer;
+
+/* ahead.c: receives that are under way without being asked for, in the order in which they complete. */
+typedef struct {
+    struct nng_early *ring;
+    atomic_int begun;
+    pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    pthread_cond_t changed;
+    unsigned first, count; /* of the ring; changed with the socket's lock held besides */
+    unsigned room; /* how many there may be; guarded by the socket's lock */
+    int sleepers;
+    nng_bell bell; /* something has come */
+} nng_ahead;
+
+/* posts.c: messages that stand in line to be sent. */
+typedef struct {
+    struct nng_post *all;
+    atomic_int begun;
+    pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    pthread_cond_t changed;
+    struct nng_post *spare;
+    int count, sleepers;
+    size_t bytes;
+    nng_bell bell; /* there is room, and a peer */
+} nng_posts;
 
 typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
+    struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
+    atomic_int holders;              /* itself and its contexts: the last one frees it */
     int flags;
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
     nng_wait *spare;
     atomic_int interrupted;
     nng_reply reply;
+    nng_ahead ahead;
+    nng_posts posts;
+    nng_answer answer;
     nng_pipes pipes;
     _Atomic uint64_t sent;
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
@@ -106,6 +153,24 @@ void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m);
 void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m);
 
+void anymq_nng_let_go(anymq_nng_socket *s);
+/* Messages, of sockets and of contexts. */
+int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
+                           const void *data, size_t size);
+void anymq_nng_message_release(void *socket, anymq_msg *m);
+int anymq_nng_try_send(void *socket, anymq_msg *m);
+int anymq_nng_try_recv(void *socket, anymq_msg *m);
+
+static inline void nng_submit_send(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_send : s->library->fn.send_aio)(s->id, aio);
+}
+
+static inline void nng_submit_recv(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_recv : s->library->fn.recv_aio)(s->id, aio);
+}
+
 static inline nng_msg *nng_message(const anymq_msg *m)
 {
     return m->native.ptr;
@@ -115,9 +180,11 @@ static inline nng_msg *nng_message(const anymq_msg *m)
 int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message); /* with its lock held */
+int anymq_nng_failure(anymq_nng_socket *s, int result); /* the result of an operation, as the engine knows it */
 void anymq_nng_interrupt(void *socket);
 void anymq_nng_free_waits(anymq_nng_socket *s);
 int64_t anymq_nng_clock_ms(void);
+void anymq_nng_condition_init(pthread_cond_t *condition); /* whose limits are of that clock */
 
 /* reply.c */
 int anymq_nng_reply_init(anymq_nng_socket *s);
@@ -127,7 +194,36 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock hel
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
 
-/* readiness.c: descriptors for event loops, or -1 */
+void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
+void anymq_nng_reply_ask(anymq_nng_socket *s); /* begin a receive that `tell` will tell of */
+void anymq_nng_forgo(void *socket, int direction);
+
+/* context.c */
+anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
+int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
+void anymq_nng_fill_context_ops(anymq_ops *ops, int tells);
+
+/* ahead.c */
+int anymq_nng_receives_ahead(const anymq_nng_socket *s); /* whether this kind of socket can */
+int anymq_nng_ahead_fd(anymq_nng_socket *s); /* readable when something has come; begins it */
+int anymq_nng_ahead_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_ahead_wake(anymq_nng_socket *s);
+void anymq_nng_ahead_free(anymq_nng_socket *s);
+
+/* posts.c */
+int anymq_nng_can_post(const anymq_nng_socket *s); /* whether this kind of socket can */
+int anymq_nng_post_fd(anymq_nng_socket *s); /* readable when a post would be taken; begins it */
+int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_posts_wake(anymq_nng_socket *s);
+void anymq_nng_post_peer(anymq_nng_socket *s); /* a peer has come */
+int anymq_nng_posted(anymq_nng_socket *s); /* how many stand in line */
+void anymq_nng_posts_free(anymq_nng_socket *s);
+
+/* readiness.c: bells, and descriptors for event loops, or -1 */
+int anymq_nng_bell_open(nng_bell *bell);
+void anymq_nng_bell_close(nng_bell *bell);
+void anymq_nng_ring(nng_bell *bell);
+void anymq_nng_unring(nng_bell *bell);
 int anymq_nng_send_fd(anymq_nng_socket *s);
 int anymq_nng_wait_fd(void *socket, int direction);
 

@@ -11,7 +11,7 @@ import pytest
 import anymq
 
 from .loops import Loop
-from .support import LIMIT, Sockets, fill
+from .support import LIMIT, Sockets, afill
 
 ROUNDS = 200
 
@@ -97,10 +97,10 @@ def test_the_next_in_line_is_served(sockets: Sockets, loop: Loop) -> None:
 
 def test_a_cancelled_send_has_not_sent(sockets: Sockets, loop: Loop) -> None:
     push, pull = sockets.pair("push", "pull")
-    count = fill(push)
     log: list[Any] = []
 
     async def main() -> None:
+        count = await afill(push)
         async with loop.group() as group:
             tasks = [
                 group.start(recording(log, lambda n=n: push.asend(b"no %d" % n))) for n in range(10)

@@ -96,6 +96,7 @@ typedef struct azmq_sock {
 
 /* socket.c; each returns 0 or the library's error number */
 int azmq_socket(azmq_lib *lib, int type, azmq_sock **result);
+int azmq_become(azmq_sock *sock, int type); /* before it has an endpoint; it loses its options */
 int azmq_listen(azmq_sock *sock, const char *url, uint32_t *number, char *actual, size_t size);
 int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number, uint32_t *peer);
 int azmq_close_endpoint(azmq_sock *sock, uint32_t number);

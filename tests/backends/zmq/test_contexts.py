@@ -1,0 +1,93 @@
+"""The contexts that anymq makes over a ROUTER and a DEALER."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import anymq
+from anymq import PlainConfig
+from tests.conformance.support import LIMIT, Sockets, eventually, open_contexts
+
+
+def test_the_first_one_comes_before_any_endpoint(sockets: Sockets) -> None:
+    rep = sockets.open("rep")
+    rep.listen(sockets.url())
+    with pytest.raises(anymq.StateError, match="before it listens or dials"):
+        rep.open_context()
+
+
+def test_the_socket_speaks_through_them(sockets: Sockets) -> None:
+    rep = sockets.open("rep")
+    open_contexts(rep)
+    for call in (rep.recv, lambda: rep.send(b""), lambda: rep.recv(timeout=0)):
+        with pytest.raises(anymq.StateError, match="through them alone"):
+            call()
+
+
+def test_what_was_set_before_remains(sockets: Sockets) -> None:
+    rep = sockets.open("rep", send_buffer=7, plain=PlainConfig(users={"anna": "secret"}))
+    rep.set_native("ZMQ_BACKLOG", 33)
+    (answerer,) = open_contexts(rep)
+    assert rep.send_buffer == 7
+    assert rep.get_native("ZMQ_BACKLOG") == 33
+    url = rep.listen(sockets.url()).url
+    stranger = sockets.open("req", plain=PlainConfig(username="anna", password="guessed"))
+    with pytest.raises(anymq.Timeout):
+        stranger.dial(url, wait=True, timeout=0.3)
+    req = sockets.open("req", plain=PlainConfig(username="anna", password="secret"))
+    (asker,) = open_contexts(req)
+    req.dial(url, wait=True, timeout=LIMIT)
+    asker.send(b"question")
+    answerer.send(b"re " + answerer.recv())
+    assert asker.recv() == b"re question"
+
+
+def test_what_is_no_request_is_dropped(sockets: Sockets) -> None:
+    rep, dealer = sockets.open("rep"), sockets.open("dealer")
+    (answerer,) = open_contexts(rep)
+    dealer.dial(rep.listen(sockets.url()).url)
+    sockets.connected(rep, dealer)
+    for parts in ([b"no delimiter"], [b"", b"two", b"parts"], [b"x"] * 50, [b"way", b"back", b""]):
+        dealer.send_parts(parts)
+    dealer.send_parts([b"way", b"back", b"", b"question"])
+    assert answerer.recv() == b"question"
+    answerer.send(b"answer")
+    assert dealer.recv_parts() == [b"way", b"back", b"", b"answer"]
+
+
+def test_an_answer_to_one_who_has_left(sockets: Sockets) -> None:
+    rep = sockets.open("rep")
+    (answerer,) = open_contexts(rep)
+    url = rep.listen(sockets.url()).url
+    with sockets.open("req", dial=url) as gone:
+        gone.send(b"question")
+        assert answerer.recv() == b"question"
+    eventually(lambda: rep.peers == 0)
+    answerer.send(b"to nobody")
+    req = sockets.open("req", dial=url)
+    req.send(b"next")
+    answerer.send(b"re " + answerer.recv())
+    assert req.recv() == b"re next"
+
+
+def test_no_answer_is_lost_to_a_full_queue(sockets: Sockets) -> None:
+    count = 200
+    rep, dealer = sockets.open("rep", send_buffer=5), sockets.open("dealer", recv_buffer=5)
+    answerers = open_contexts(rep, count)
+    dealer.dial(rep.listen(sockets.url()).url)
+    sockets.connected(rep, dealer)
+    for number, answerer in enumerate(answerers):
+        dealer.send_parts([b"%d" % number, b"", b"question"])
+        assert answerer.recv() == b"question"
+
+    def answer() -> None:
+        for answerer in answerers:
+            answerer.send(b"x" * 100_000)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    got = [dealer.recv_parts()[0] for _ in answerers]
+    thread.join(LIMIT)
+    assert got == [b"%d" % number for number in range(count)]
