@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 __all__ = ["LOOPS", "Cancellable", "Tasks"]
@@ -61,6 +62,8 @@ def _run_uvloop(main: Main) -> None:
 
 
 async def _main(main: Main) -> None:
+    # One thread for what blocks: how many there are is then not a matter of chance.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     await main(_AsyncioTasks())
 
 

@@ -72,9 +72,15 @@ class Site:
                 await push.adial(url, timeout=LIMIT)
         for pull in self.pulls:
             await pull.await_peers(PIPES, timeout=LIMIT)
+        self.askers: list[Any] = []
+        self.repliers: list[Any] = []
+        if self.backend.supports("protocol.req"):
+            await self._open_requests()
+        self._share_out("request", len(self.askers), "recv")
+        self._share_out("reply", len(self.repliers), "send")
+
+    async def _open_requests(self) -> None:
         rep = self._socket("rep")
-        self.askers: list[Any]
-        self.repliers: list[Any]
         if self.backend.supports("contexts"):
             req = self._socket("req")
             self.repliers = [rep.open_context() for _ in range(self.shares["reply"])]
@@ -86,8 +92,6 @@ class Site:
             self.askers = [self._socket("req") for _ in range(REQ_SOCKETS)]
             for socket in self.askers:
                 await socket.adial(url, timeout=LIMIT)
-        self._share_out("request", len(self.askers), "recv")
-        self._share_out("reply", len(self.repliers), "send")
 
     def _share_out(self, name: str, most: int, to: str) -> None:
         """There is no more work of this kind than `most`; the rest of its tasks do another."""
