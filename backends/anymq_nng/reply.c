@@ -76,7 +76,7 @@ void anymq_nng_reply_free(anymq_nng_socket *s)
         return;
     if (s->reply.active) {
         fn->aio_wait(s->reply.aio);
-        if (fn->aio_result(s->reply.aio) == 0)
+        if (nng_receive_result(fn, s->reply.aio) == 0)
             fn->msg_free(fn->aio_get_msg(s->reply.aio));
     }
     if (s->reply.aio != NULL)
@@ -118,7 +118,7 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s)
         return;
     fn->aio_abort(reply->aio, NNG_ECANCELED);
     fn->aio_wait(reply->aio);
-    if (fn->aio_result(reply->aio) == 0)
+    if (nng_receive_result(fn, reply->aio) == 0)
         fn->msg_free(fn->aio_get_msg(reply->aio));
     fn->aio_set_msg(reply->aio, NULL);
     end_round(reply);
@@ -132,7 +132,7 @@ void anymq_nng_reply_hold(anymq_nng_socket *s)
         return;
     fn->aio_abort(s->reply.aio, NNG_ECANCELED);
     fn->aio_wait(s->reply.aio);
-    if (fn->aio_result(s->reply.aio) != 0) {
+    if (nng_receive_result(fn, s->reply.aio) != 0) {
         fn->aio_set_msg(s->reply.aio, NULL);
         end_round(&s->reply);
     }
@@ -183,7 +183,7 @@ static int collect(anymq_nng_socket *s, anymq_msg *m)
     int result;
 
     fn->aio_wait(reply->aio); /* the callback may still be on its way out */
-    result = fn->aio_result(reply->aio);
+    result = nng_receive_result(fn, reply->aio);
     message = result == 0 ? fn->aio_get_msg(reply->aio) : NULL;
     fn->aio_set_msg(reply->aio, NULL);
     end_round(reply);

@@ -171,6 +171,20 @@ static inline void nng_submit_recv(anymq_nng_socket *s, nng_aio *aio)
     (s->parent != NULL ? s->library->fn.ctx_recv : s->library->fn.recv_aio)(s->id, aio);
 }
 
+/* nng 1.12 and 2.x put the word of an abort in place of the result of an operation that is complete
+ * already. Then the message tells: it is there when it was received, and gone when it was sent. */
+static inline int nng_receive_result(const nng_table *fn, nng_aio *aio)
+{
+    int result = fn->aio_result(aio);
+    return result == NNG_ECANCELED && fn->aio_get_msg(aio) != NULL ? 0 : result;
+}
+
+static inline int nng_send_result(const nng_table *fn, nng_aio *aio)
+{
+    int result = fn->aio_result(aio);
+    return result == NNG_ECANCELED && fn->aio_get_msg(aio) == NULL ? 0 : result;
+}
+
 static inline nng_msg *nng_message(const anymq_msg *m)
 {
     return m->native.ptr;

@@ -3,8 +3,8 @@
  * Such an operation wakes its waiter directly, where a callback would go through another of nng's
  * threads. Submitting happens under the socket's lock, and interrupt() sets its flag and aborts
  * under the same lock: an operation is either submitted before and aborted, or not submitted.
- * Whether an operation has moved a message is told by its result alone, so that nothing is lost
- * when it completes while it times out or is aborted.
+ * Whether an operation has moved a message is told by what it left behind alone, so that nothing is
+ * lost when it completes while it times out or is aborted.
  */
 #include "socket.h"
 
@@ -106,7 +106,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     fn->aio_wait(wait->aio);
 
     pthread_mutex_lock(&s->lock);
-    result = fn->aio_result(wait->aio);
+    result = nng_send_result(fn, wait->aio);
     left = result != 0 ? fn->aio_get_msg(wait->aio) : NULL;
     if (stateful) {
         s->reply.senders--;
@@ -157,7 +157,7 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
     fn->aio_wait(wait->aio);
 
     pthread_mutex_lock(&s->lock);
-    result = fn->aio_result(wait->aio);
+    result = nng_receive_result(fn, wait->aio);
     if (result == 0)
         message = fn->aio_get_msg(wait->aio);
     return_wait(s, wait);
@@ -180,7 +180,7 @@ int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message)
     fn->aio_set_timeout(wait->aio, 0);
     nng_submit_recv(s, wait->aio);
     fn->aio_wait(wait->aio);
-    result = fn->aio_result(wait->aio);
+    result = nng_receive_result(fn, wait->aio);
     if (result == 0)
         *message = fn->aio_get_msg(wait->aio);
     return_wait(s, wait);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -192,6 +193,38 @@ def test_one_that_was_cancelled_takes_no_request(sockets: Sockets, loop: Loop) -
         await req.asend(b"question")
         await there.asend(b"re " + await there.arecv())
         assert await req.arecv() == b"re question"
+
+    loop.run(main)
+
+
+@requests
+def test_a_request_that_meets_a_cancellation(sockets: Sockets, loop: Loop) -> None:
+    """Whoever waits for it is cancelled about when it comes: then the next call receives it."""
+    req, rep = sockets.open("req"), sockets.open("rep")
+    (asker,), (answerer,) = open_contexts(req), open_contexts(rep)
+    connect(sockets, req, rep)
+    chance = random.Random(11)
+
+    async def main() -> None:
+        for number in range(400):
+            got: list[bytes] = []
+
+            async def take(got: list[bytes] = got) -> None:
+                got.append(await answerer.arecv())
+
+            async with loop.group() as group:
+                task = group.start(take())
+                await loop.settle()
+                asker.send(b"%d" % number)
+                moment = time.monotonic() + chance.uniform(0, 0.0005)
+                while time.monotonic() < moment:  # a sleep would take too long, and serve the task
+                    pass
+                task.cancel()
+            if not got:
+                got.append(await answerer.arecv())
+            assert got == [b"%d" % number]
+            answerer.send(b"re " + got[0])
+            assert await asker.arecv() == b"re " + got[0]
 
     loop.run(main)
 
