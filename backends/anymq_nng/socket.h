@@ -46,6 +46,7 @@ typedef struct {
     pthread_mutex_t lock;
     nng_peer *list;
     size_t count, room;
+    atomic_int connected; /* as count, for those who do not lock */
     nng_endpoint *endpoints;
     size_t endpoint_count, endpoint_room;
     anymq_event *ring; /* allocated with the first event */
@@ -123,7 +124,11 @@ typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
     struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
+    struct anymq_nng_socket *contexts, *next_context; /* that nng has; guarded by the socket's lock */
+    int ended;                       /* a context that nng has no longer; guarded likewise */
     atomic_int holders;              /* itself and its contexts: the last one frees it */
+    atomic_int answers;              /* of its contexts, under way */
+    _Atomic int64_t answered_ms;     /* when the last one was given to nng */
     int flags;
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
@@ -201,6 +206,7 @@ void anymq_nng_forgo(void *socket, int direction);
 /* context.c */
 anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
 int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
+void anymq_nng_end_contexts(anymq_nng_socket *socket); /* before the socket is closed */
 void anymq_nng_fill_context_ops(anymq_ops *ops, int tells);
 
 /* ahead.c */
@@ -248,7 +254,7 @@ nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
 nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
 /* Whether a pipe is among them; true also where there are none. */
 int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe);
-void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer);
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t posted, const nng_peer *peer);
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
 
 #endif

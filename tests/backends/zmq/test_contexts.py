@@ -7,7 +7,8 @@ import threading
 import pytest
 
 import anymq
-from anymq import PlainConfig
+from anymq import CurveConfig, PlainConfig
+from anymq.abc import Backend
 from tests.conformance.support import LIMIT, Sockets, eventually, open_contexts
 
 
@@ -42,6 +43,34 @@ def test_what_was_set_before_remains(sockets: Sockets) -> None:
     asker.send(b"question")
     answerer.send(b"re " + answerer.recv())
     assert asker.recv() == b"re question"
+
+
+def test_curve(sockets: Sockets, zmq: Backend) -> None:
+    """The branches of a socket are behind its keys, set before the first of them or after."""
+    server, client, stranger = (zmq.curve_keypair() for _ in range(3))  # type: ignore[attr-defined]
+    rep = sockets.open("rep", curve=CurveConfig(*server, server=True, allow=[client[0]]))
+    answerers = open_contexts(rep, 2)
+    url = rep.listen(sockets.url()).url
+    for keys, server_key in ((stranger, server[0]), (client, stranger[0])):
+        refused = sockets.open("req", curve=CurveConfig(*keys, server_key=server_key))
+        (asker,) = open_contexts(refused)
+        with pytest.raises(anymq.Timeout):
+            refused.dial(url, wait=True, timeout=0.4)
+        with pytest.raises(anymq.Timeout):
+            asker.send(b"question", timeout=0.02)
+    plain = sockets.open("req")
+    open_contexts(plain)
+    with pytest.raises(anymq.Timeout):
+        plain.dial(url, wait=True, timeout=0.4)
+    req = sockets.open("req")
+    askers = open_contexts(req, 2)
+    req.curve = CurveConfig(*client, server_key=server[0])
+    req.dial(url, wait=True, timeout=LIMIT)
+    for number, asker in enumerate(askers):
+        asker.send(b"%d" % number)
+    for answerer in reversed(answerers):
+        answerer.send(b"re " + answerer.recv())
+    assert [asker.recv() for asker in askers] == [b"re 0", b"re 1"]
 
 
 def test_what_is_no_request_is_dropped(sockets: Sockets) -> None:
