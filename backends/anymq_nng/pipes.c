@@ -153,6 +153,7 @@ static void added(anymq_nng_socket *s, nng_handle pipe, int native)
         .due = s->flags & NNG_TO_ALL ? atomic_load(&s->sent) : 0,
     };
     atomic_store(&pipes->connected, (int)pipes->count);
+    anymq_nng_ring(&pipes->arrival);
 done:
     wake(pipes);
     pthread_mutex_unlock(&pipes->lock);
@@ -257,6 +258,7 @@ void anymq_nng_pipes_free(anymq_nng_socket *s)
 {
     if (s->pipes.fd >= 0)
         close(s->pipes.fd);
+    anymq_nng_bell_close(&s->pipes.arrival);
     free(s->pipes.list);
     free(s->pipes.endpoints);
     free(s->pipes.ring);
@@ -292,6 +294,23 @@ int anymq_nng_peer_fd(void *socket)
     anymq_nng_socket *s = socket;
 
     return s->pipes.fd;
+}
+
+int anymq_nng_arrival_fd(anymq_nng_socket *s)
+{
+    nng_pipes *pipes = &s->pipes;
+    int fd = -1;
+
+    pthread_mutex_lock(&pipes->lock);
+    if (anymq_nng_bell_open(&pipes->arrival) == 0) {
+        fd = pipes->arrival.fd;
+        if (pipes->count > 0)
+            anymq_nng_ring(&pipes->arrival);
+        else
+            anymq_nng_unring(&pipes->arrival);
+    }
+    pthread_mutex_unlock(&pipes->lock);
+    return fd;
 }
 
 int anymq_nng_next_event(void *socket, anymq_event *event)

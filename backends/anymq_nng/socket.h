@@ -40,6 +40,13 @@ typedef struct {
 
 enum { NNG_EVENT_RING = 256, NNG_EARLY_GONE = 16 };
 
+/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
+typedef struct {
+    int open;
+    int fd;
+    int rung;
+} nng_bell;
+
 /* pipes.c: who is connected. `lock` is taken by nng's threads; nothing of nng that waits for a
  * callback may be called while it is held. */
 typedef struct {
@@ -54,18 +61,12 @@ typedef struct {
     uint32_t early_gone[NNG_EARLY_GONE]; /* removed before they were added: callbacks can overtake */
     unsigned early_next;
     int fd;
+    nng_bell arrival;      /* somebody is connected; for a REQ that waits for that */
     uint64_t gone_sent;    /* what peers that are gone have taken (NNG_TO_ONE) */
     uint64_t perhaps_lost; /* how many went while something was under way */
     int blind;             /* one went whose count is not known */
     atomic_int closing;
 } nng_pipes;
-
-/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
-typedef struct {
-    int open;
-    int fd;
-    int rung;
-} nng_bell;
 
 typedef struct nng_wait {
     struct nng_wait *next, *previous;
@@ -239,6 +240,7 @@ int anymq_nng_pipes_init(anymq_nng_socket *s);
 void anymq_nng_pipes_free(anymq_nng_socket *s);
 int anymq_nng_peers(void *socket, uint32_t endpoint);
 int anymq_nng_peer_fd(void *socket);
+int anymq_nng_arrival_fd(anymq_nng_socket *s); /* readable when somebody is connected */
 int anymq_nng_next_event(void *socket, anymq_event *event);
 int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, const char *url);
 void anymq_nng_remove_endpoint(anymq_nng_socket *s, uint32_t number);
