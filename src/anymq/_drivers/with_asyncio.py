@@ -36,7 +36,6 @@ class Signal:
         self._asyncio_future_blocking = False
         self._loop = loop
         self._callback: Callable[[Signal], object] | None = None
-        self._context: contextvars.Context | None = None
         self._cancelled: asyncio.CancelledError | None = None
         self.woken: bool | None = None
         """Whether it was woken, or the wait is over otherwise; None: it goes on."""
@@ -62,7 +61,8 @@ class Signal:
     def add_done_callback(
         self, callback: Callable[[Signal], object], *, context: contextvars.Context | None = None
     ) -> None:
-        self._callback, self._context = callback, context
+        self._callback = callback
+        self._context = contextvars.copy_context() if context is None else context
         if self.woken is not None:
             self._loop.call_soon(self.fire)
 
@@ -77,11 +77,7 @@ class Signal:
     def fire(self) -> None:
         """Let the task go on, once `woken` is set; while no other runs in this loop."""
         callback, self._callback = self._callback, None
-        if callback is None:
-            return
-        if self._context is None:
-            callback(self)
-        else:
+        if callback is not None:
             self._context.run(callback, self)
 
 

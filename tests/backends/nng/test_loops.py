@@ -175,7 +175,7 @@ def test_without_a_peer_nothing_is_posted(made: Sockets) -> None:
 
 
 async def stop_the_line(push: anymq.Socket) -> int:
-    """Send numbered messages that the peer does not read, until no more are taken; how many were."""
+    """Send numbered messages to a peer that does not read; how many are taken."""
     for number in range(100_000):
         try:
             await push.asend(b"%d" % number + b" " * 100_000, timeout=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -120,3 +121,34 @@ def test_no_answer_is_lost_to_a_full_queue(sockets: Sockets) -> None:
     got = [dealer.recv_parts()[0] for _ in answerers]
     thread.join(LIMIT)
     assert got == [b"%d" % number for number in range(count)]
+
+
+def test_a_full_peer_beside_another_costs_no_processor_time(sockets: Sockets) -> None:
+    """libzmq says that the socket can send, which is true of the other peer."""
+    rep, dealer = sockets.open("rep", send_buffer=2), sockets.open("dealer", recv_buffer=2)
+    answerers = open_contexts(rep, 60)
+    url = rep.listen(sockets.url()).url
+    dealer.dial(url)
+    sockets.open("dealer", dial=url)
+    sockets.connected(rep, n=2)
+    for _ in answerers:
+        dealer.send_parts([b"way", b"", b"question"])
+    for answerer in answerers:
+        answerer.recv()
+    large, sent = b"x" * 1_000_000, 0
+    try:
+        for answerer in answerers:
+            answerer.send(large, timeout=0.3)
+            sent += 1
+    except anymq.Timeout:
+        pass
+    thread = threading.Thread(target=answerers[sent].send, args=(large,))
+    thread.start()
+    before = time.process_time()
+    time.sleep(0.5)
+    used = time.process_time() - before
+    for _ in range(sent + 1):
+        dealer.recv_parts()
+    thread.join(LIMIT)
+    assert not thread.is_alive()
+    assert used < 0.2
