@@ -2,7 +2,12 @@
  *
  * A context is driven as a socket is, by an anymq_nng_socket of its own that has a parent: the waits
  * of wait.c and the receive of reply.c are the same. It keeps its parent's memory, not its socket:
- * when that is closed, nng ends what its contexts have under way.
+ * closing that ends what its contexts have under way.
+ *
+ * In nng itself a context must end before its socket is closed, and must not be in use when it ends:
+ * nng's closing waits until it knows of no context any more, which is before the last has been taken
+ * apart, and then frees what that still looks at. So whoever comes first, the context's close or its
+ * socket's, ends it under both locks.
  *
  * An answer goes to the one peer that asked, whose connection may be busy with the answers of other
  * contexts; and nng forgets who asked with the attempt to send. So an answer is handed to nng without
@@ -25,6 +30,7 @@ static void has_left(void *arg)
     if (fn->aio_result(s->answer.aio) != 0 && fn->aio_get_msg(s->answer.aio) != NULL)
         fn->msg_free(fn->aio_get_msg(s->answer.aio));
     fn->aio_set_msg(s->answer.aio, NULL);
+    atomic_fetch_sub(&s->parent->answers, 1);
     pthread_mutex_lock(&s->reply.lock);
     s->answer.under_way = 0;
     pthread_cond_broadcast(&s->reply.changed);
@@ -81,6 +87,8 @@ static int send_answer(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
         return NNG_ESTATE;
     }
     s->answer.asked = 0;
+    atomic_fetch_add(&s->parent->answers, 1);
+    atomic_store(&s->parent->answered_ms, anymq_nng_clock_ms());
     pthread_mutex_lock(&s->reply.lock);
     s->answer.under_way = 1;
     pthread_mutex_unlock(&s->reply.lock);
@@ -148,13 +156,41 @@ static int peers(void *socket, uint32_t endpoint)
     return anymq_nng_peers(s->parent, endpoint);
 }
 
+/* With the parent's lock held. */
+static int end(anymq_nng_socket *s)
+{
+    anymq_nng_socket **at = &s->parent->contexts;
+    int rv = 0;
+
+    pthread_mutex_lock(&s->lock);
+    if (!s->ended) {
+        while (*at != s)
+            at = &(*at)->next_context;
+        *at = s->next_context;
+        s->ended = 1;
+        rv = s->library->fn.ctx_close(s->id);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rv;
+}
+
+void anymq_nng_end_contexts(anymq_nng_socket *socket)
+{
+    pthread_mutex_lock(&socket->lock);
+    while (socket->contexts != NULL)
+        end(socket->contexts);
+    pthread_mutex_unlock(&socket->lock);
+}
+
 static int close_context(void *socket, int64_t linger_ms)
 {
     anymq_nng_socket *s = socket;
     int rv;
 
     (void)linger_ms;
-    rv = s->library->fn.ctx_close(s->id);
+    pthread_mutex_lock(&s->parent->lock);
+    rv = end(s);
+    pthread_mutex_unlock(&s->parent->lock);
     if (s->answer.aio != NULL) {
         s->library->fn.aio_wait(s->answer.aio);
         s->library->fn.aio_free(s->answer.aio);
@@ -191,6 +227,10 @@ anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error)
     atomic_fetch_add(&socket->holders, 1);
     s->busy.next = s->busy.previous = &s->busy;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_lock(&socket->lock);
+    s->next_context = socket->contexts;
+    socket->contexts = s;
+    pthread_mutex_unlock(&socket->lock);
     *error = anymq_nng_reply_init(s);
     if (*error == 0 && s->flags & NNG_TO_ASKER)
         *error = fn->aio_alloc(&s->answer.aio, has_left, s);

@@ -56,7 +56,7 @@ static void taken(void *arg)
 static int has_room(anymq_nng_socket *s)
 {
     nng_posts *posts = &s->posts;
-    int found = posts->spare != NULL && posts->bytes < POST_BYTES && anymq_nng_peers(s, 0) > 0;
+    int found = posts->spare != NULL && posts->bytes < POST_BYTES && atomic_load(&s->pipes.connected) > 0;
 
     if (!found)
         anymq_nng_unring(&posts->bell);

@@ -3,8 +3,9 @@
  * Most sockets ring a bell when what they received ahead has come (ahead.c) and when they would take
  * what is sent (posts.c). A REQ or SURVEYOR has a receive that belongs to the request and stays under
  * way (reply.c), so its callback tells; and so does that of a SUB of the versions whose own
- * descriptor lies. What is left is watched through nng's own poll descriptors: those are written to
- * by the thread that brings a message, where a callback would first go through another.
+ * descriptor lies. What is left is watched through nng's own poll descriptors. Once there is one, nng
+ * writes to it or empties it with every message: a REQ that merely waits for a peer is not given its
+ * own for sending.
  */
 #include "socket.h"
 
@@ -81,12 +82,23 @@ static int recv_fd(anymq_nng_socket *s)
     return fd;
 }
 
+/* Whether what a send waits for can only be somebody who connects. */
+static int waits_for_peer(const anymq_nng_socket *s)
+{
+    return s->flags & NNG_IS_REQ && s->library->fn.pipe_notify != NULL &&
+           atomic_load(&s->pipes.connected) == 0;
+}
+
 int anymq_nng_wait_fd(void *socket, int direction)
 {
     anymq_nng_socket *s = socket;
 
+    if (direction == ANYMQ_WRITABLE && anymq_nng_can_post(s))
+        return anymq_nng_post_fd(s);
+    if (direction == ANYMQ_WRITABLE && waits_for_peer(s))
+        return anymq_nng_arrival_fd(s);
     if (direction == ANYMQ_WRITABLE)
-        return anymq_nng_can_post(s) ? anymq_nng_post_fd(s) : anymq_nng_send_fd(s);
+        return anymq_nng_send_fd(s);
     if (s->flags & NNG_KEEPS_RECEIVE)
         return anymq_nng_reply_fd(s);
     return anymq_nng_receives_ahead(s) ? anymq_nng_ahead_fd(s) : recv_fd(s);

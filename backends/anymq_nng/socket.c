@@ -162,6 +162,7 @@ static int close_socket(void *socket, int64_t linger_ms)
     int rv;
 
     (void)linger_ms;
+    anymq_nng_end_contexts(s);
     anymq_nng_let_peers_in(s, 0);
     anymq_nng_hang_up(s, 0);
     atomic_store(&s->pipes.closing, 1);

@@ -40,12 +40,20 @@ typedef struct {
 
 enum { NNG_EVENT_RING = 256, NNG_EARLY_GONE = 16 };
 
+/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
+typedef struct {
+    int open;
+    int fd;
+    int rung;
+} nng_bell;
+
 /* pipes.c: who is connected. `lock` is taken by nng's threads; nothing of nng that waits for a
  * callback may be called while it is held. */
 typedef struct {
     pthread_mutex_t lock;
     nng_peer *list;
     size_t count, room;
+    atomic_int connected; /* as count, for those who do not lock */
     nng_endpoint *endpoints;
     size_t endpoint_count, endpoint_room;
     anymq_event *ring; /* allocated with the first event */
@@ -53,18 +61,12 @@ typedef struct {
     uint32_t early_gone[NNG_EARLY_GONE]; /* removed before they were added: callbacks can overtake */
     unsigned early_next;
     int fd;
+    nng_bell arrival;      /* somebody is connected; for a REQ that waits for that */
     uint64_t gone_sent;    /* what peers that are gone have taken (NNG_TO_ONE) */
     uint64_t perhaps_lost; /* how many went while something was under way */
     int blind;             /* one went whose count is not known */
     atomic_int closing;
 } nng_pipes;
-
-/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
-typedef struct {
-    int open;
-    int fd;
-    int rung;
-} nng_bell;
 
 typedef struct nng_wait {
     struct nng_wait *next, *previous;
@@ -123,7 +125,11 @@ typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
     struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
+    struct anymq_nng_socket *contexts, *next_context; /* that nng has; guarded by the socket's lock */
+    int ended;                       /* a context that nng has no longer; guarded likewise */
     atomic_int holders;              /* itself and its contexts: the last one frees it */
+    atomic_int answers;              /* of its contexts, under way */
+    _Atomic int64_t answered_ms;     /* when the last one was given to nng */
     int flags;
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
@@ -215,6 +221,7 @@ void anymq_nng_forgo(void *socket, int direction);
 /* context.c */
 anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
 int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
+void anymq_nng_end_contexts(anymq_nng_socket *socket); /* before the socket is closed */
 void anymq_nng_fill_context_ops(anymq_ops *ops, int tells);
 
 /* ahead.c */
@@ -247,6 +254,7 @@ int anymq_nng_pipes_init(anymq_nng_socket *s);
 void anymq_nng_pipes_free(anymq_nng_socket *s);
 int anymq_nng_peers(void *socket, uint32_t endpoint);
 int anymq_nng_peer_fd(void *socket);
+int anymq_nng_arrival_fd(anymq_nng_socket *s); /* readable when somebody is connected */
 int anymq_nng_next_event(void *socket, anymq_event *event);
 int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, const char *url);
 void anymq_nng_remove_endpoint(anymq_nng_socket *s, uint32_t number);
@@ -262,7 +270,7 @@ nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
 nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
 /* Whether a pipe is among them; true also where there are none. */
 int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe);
-void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer);
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t posted, const nng_peer *peer);
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
 
 #endif

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from ._awaiting import AwaitingExchange
@@ -20,10 +21,11 @@ from .options import Option, check_option, inapplicable
 from .protocols import Protocol
 
 if TYPE_CHECKING:
+    from ._engine import Handle
     from .abc import Backend, NativeContext
     from .socket import Socket
 
-__all__ = ["CONTEXTUAL", "Context"]
+__all__ = ["CONTEXTUAL", "Context", "Contexts"]
 
 CONTEXTUAL: Final = frozenset(
     {Protocol.REQ, Protocol.REP, Protocol.SURVEYOR, Protocol.RESPONDENT, Protocol.SUB}
@@ -132,12 +134,6 @@ class Context(Exchange, AwaitingExchange):
         """
         self._handle.close()
 
-    def _close_until(self, end: float | None) -> None:
-        """Close with the socket, whose linger is for all of its contexts together."""
-        if end is not None and not self.closed:
-            self._handle.linger = max(0.0, end - time.monotonic())
-        self._handle.close()
-
     def __del__(self, _warn: Any = warnings.warn, _getpid: Any = os.getpid) -> None:
         handle = getattr(self, "_handle", None)
         if handle is None or handle.closed:
@@ -148,3 +144,53 @@ class Context(Exchange, AwaitingExchange):
 
     def __reduce__(self) -> Any:
         raise TypeError("a context cannot be pickled: open one on a socket of the other process")
+
+
+class Contexts:
+    """The contexts of one socket, which it closes before itself and does not keep alive."""
+
+    __slots__ = ("_all", "_lock")
+
+    def __init__(self) -> None:
+        self._all: weakref.WeakSet[Context] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def add(self, context: Context) -> None:
+        with self._lock:
+            self._all.add(context)
+
+    def _handles(self) -> list[Handle]:
+        if not self._all:
+            return []
+        with self._lock:
+            return [context._handle for context in self._all]
+
+    def close(self, socket: Handle) -> None:
+        """Close all; they and their socket have its linger together.
+
+        What a signal's handler raises, as on Ctrl-C, ends the wait for each of them.
+        """
+        handles = self._handles()
+        if not handles:
+            return
+        left = socket.linger
+        end = None if left is None else time.monotonic() + left
+        try:
+            for handle in handles:
+                _linger_until(handle, end)
+                handle.close()
+        except BaseException:
+            for handle in (*handles, socket):
+                handle.linger = 0.0
+                handle.close()
+            raise
+        _linger_until(socket, end)
+
+    def abandon(self) -> None:
+        for handle in self._handles():
+            handle.abandon()
+
+
+def _linger_until(handle: Handle, end: float | None) -> None:
+    if end is not None:
+        handle.linger = max(0.0, end - time.monotonic())

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import warnings
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
@@ -21,7 +19,7 @@ from ._exchange import Exchange
 from ._limits import DEFAULT, TimeLimit, limit_argument
 from ._selection import Plan, plan
 from .abc import Backend, PeerEvent
-from .context import CONTEXTUAL, Context
+from .context import CONTEXTUAL, Context, Contexts
 from .endpoints import Dialer, Listener
 from .errors import Closed, ForkedError, OptionError, Timeout
 from .message import Message
@@ -150,7 +148,7 @@ class Socket(Exchange, AwaitingCalls):
         self._name = ""
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
-        self._contexts: weakref.WeakSet[Context] = weakref.WeakSet()
+        self._contexts = Contexts()
         self._here = None
         self._loops = []
         if (
@@ -488,15 +486,11 @@ class Socket(Exchange, AwaitingCalls):
 
         What was sent and has not left is given up to `linger` seconds; Ctrl-C ends that wait.
         """
-        left = self._handle.linger
-        end = None if left is None else time.monotonic() + left
-        for context in list(self._contexts):
-            context._close_until(end)
+        self._contexts.close(self._handle)
         self._handle.close()
 
     def _abandon(self) -> None:
-        for context in list(self._contexts):
-            context._handle.abandon()
+        self._contexts.abandon()
         self._handle.abandon()
 
     def __del__(self, _warn: Any = warnings.warn, _getpid: Any = os.getpid) -> None:

@@ -35,6 +35,7 @@ struct Hub {
     Parcel *pending;  /* requests that nobody has, in order */
     uint32_t last_number;
     bool stopping;
+    int64_t retry;    /* ns until those who wait to send are told to try again */
     pthread_t pump;
     WatchLink link;   /* `wake` wakes the pump */
     atomic_int holders;

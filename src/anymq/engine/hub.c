@@ -21,7 +21,10 @@
 #include <string.h>
 
 #define PARTS 32                /* of a message; one with more is dropped */
-#define RETRY (5 * NS_PER_MS)   /* between looks at whether it can be sent */
+/* Between looks at whether it can be sent: longer and longer while nothing can, because the library
+ * tells of the socket, and of a ROUTER's peers it is one that is full while another is not. */
+#define RETRY_LEAST (NS_PER_MS / 4)
+#define RETRY_MOST (5 * NS_PER_MS)
 
 void amq_hub_let_go(struct Hub *hub)
 {
@@ -147,6 +150,8 @@ int amq_hub_send(struct Hub *hub, const char *envelope, size_t envelope_size, co
     if (result == ANYMQ_OK)
         result = send_part(h, m->data, m->size, false);
     amq_unlock(h);
+    if (result == ANYMQ_OK)
+        hub->retry = RETRY_LEAST;
     return result;
 }
 
@@ -209,10 +214,18 @@ void amq_hub_give_out(struct Hub *hub)
         amq_branch_notify(b, ANYMQ_READABLE);
 }
 
+static void tell_senders(struct Hub *hub)
+{
+    for (Branch *b = hub->branches; b != NULL; b = b->next)
+        if (b->waiting[ANYMQ_WRITABLE] > 0 || b->wanted & ANYMQ_WRITABLE)
+            amq_branch_notify(b, ANYMQ_WRITABLE);
+}
+
 static void *run_pump(void *argument)
 {
     struct Hub *hub = argument;
     Handle *h = hub->h;
+    int64_t next = 0; /* look at whether it can be sent */
     pthread_mutex_lock(&hub->lock);
     while (!hub->stopping) {
         amq_hub_give_out(hub);
@@ -222,15 +235,18 @@ static void *run_pump(void *argument)
         int fd = h->ops->wait_fd(h->sock, ANYMQ_READABLE);
         int ready = h->ops->events(h->sock);
         amq_unlock(h);
-        if (ready & ANYMQ_WRITABLE)
-            for (Branch *b = hub->branches; b != NULL; b = b->next)
-                if (b->waiting[ANYMQ_WRITABLE] > 0 || b->wanted & ANYMQ_WRITABLE)
-                    amq_branch_notify(b, ANYMQ_WRITABLE);
+        int64_t now = amq_now();
+        bool sending = who_waits(hub, ANYMQ_WRITABLE) != NULL;
+        if (sending && now >= next) {
+            if (ready & ANYMQ_WRITABLE)
+                tell_senders(hub);
+            next = now + hub->retry;
+            hub->retry = hub->retry * 2 > RETRY_MOST ? RETRY_MOST : hub->retry * 2;
+        }
         if (reading && ready & ANYMQ_READABLE)
             continue;
-        bool sending = who_waits(hub, ANYMQ_WRITABLE) != NULL;
         pthread_mutex_unlock(&hub->lock);
-        amq_poll(reading ? fd : -1, hub->link.wake, sending ? RETRY : FOREVER);
+        amq_poll(reading ? fd : -1, hub->link.wake, sending ? next - now : FOREVER);
         amq_wake_clear(hub->link.wake);
         pthread_mutex_lock(&hub->lock);
     }
@@ -246,6 +262,7 @@ struct Hub *amq_hub_open(Handle *h, bool asks, int state_error)
     hub->h = h;
     hub->asks = asks;
     hub->state_error = state_error;
+    hub->retry = RETRY_LEAST;
     hub->last_number = (uint32_t)amq_now(); /* not those of the socket before at the same address */
     hub->link.wake = amq_wake_open();
     atomic_store(&hub->holders, 1);

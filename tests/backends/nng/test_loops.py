@@ -174,21 +174,87 @@ def test_without_a_peer_nothing_is_posted(made: Sockets) -> None:
     run(main)
 
 
-def test_what_stands_in_line_is_for_the_next_peer(made: Sockets) -> None:
+async def stop_the_line(push: anymq.Socket) -> int:
+    """Send numbered messages to a peer that does not read; how many are taken."""
+    for number in range(100_000):
+        try:
+            await push.asend(b"%d" % number + b" " * 100_000, timeout=0.5)
+        except anymq.Timeout:
+            return number
+    pytest.fail("there is no end to what this socket takes")
+
+
+@pytest.mark.parametrize("kinds", ["push pull", "pair pair"])
+def test_what_stands_in_line_is_for_the_next_peer(made: Sockets, kinds: str) -> None:
     """The connection loses what it had taken; what stood in line behind it is not lost."""
-    push, first = made.pair("push", "pull")
+    sender, receiver = kinds.split()
+    push, first = made.pair(sender, receiver)
 
     async def main() -> None:
-        count = await afill(push)
-        second = made.open("pull")
+        count = await stop_the_line(push)
+        second = made.open(receiver)
         url = push.listen(made.url()).url
         first.close()
+        eventually(lambda: push.peers == 0)
+        assert not push.flush(0.02)
+        with pytest.raises(anymq.Timeout):
+            await push.asend(b"nobody is there", timeout=0.02)
         second.dial(url)
-        await push.asend(b"last")
-        left = 0
-        while await second.arecv() != b"last":
-            left += 1
-        assert 1 <= left < count
+        await push.asend(b"%d" % count)
+        next_one = int(await second.arecv())
+        assert 1 <= next_one < count
+        for number in range(next_one + 1, count + 1):
+            assert int(await second.arecv()) == number
+
+    run(main)
+
+
+def test_flush_and_linger_know_of_the_line(made: Sockets) -> None:
+    push, pull = made.pair("push", "pull")
+
+    async def main() -> None:
+        count = await stop_the_line(push)
+        assert not push.flush(0.02)
+        for number in range(count):
+            assert int(await pull.arecv()) == number
+        if push.backend.supports("flush"):
+            assert push.flush(LIMIT)
+        await stop_the_line(push)
+
+    run(main)
+    pull.close()
+    eventually(lambda: push.peers == 0)
+    push.linger = 0.2
+    began = time.monotonic()
+    push.close()
+    assert 0.2 <= time.monotonic() - began < LIMIT
+
+
+def test_order_is_kept_by_every_way_to_send(made: Sockets) -> None:
+    push, pull = made.pair("push", "pull")
+
+    async def main() -> None:
+        taking = asyncio.ensure_future(take())
+        sent = 0
+        while sent < COUNT:
+            some = [b"%d" % n for n in range(sent, min(COUNT, sent + 50))]
+            kind = sent // 50 % 4
+            if kind == 0:
+                for message in some:
+                    await push.asend(message)
+            elif kind == 1:
+                await push.asend_many(some)
+            elif kind == 2:
+                await asyncio.to_thread(push.send_many, some)
+            else:
+                for message in some:
+                    await asyncio.to_thread(push.send, message)
+            sent += len(some)
+        await taking
+
+    async def take() -> None:
+        for number in range(COUNT):
+            assert await pull.arecv() == b"%d" % number
 
     run(main)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 import anymq
-from anymq import PlainConfig
+from anymq import CurveConfig, PlainConfig
+from anymq.abc import Backend
 from tests.conformance.support import LIMIT, Sockets, eventually, open_contexts
 
 
@@ -42,6 +44,34 @@ def test_what_was_set_before_remains(sockets: Sockets) -> None:
     asker.send(b"question")
     answerer.send(b"re " + answerer.recv())
     assert asker.recv() == b"re question"
+
+
+def test_curve(sockets: Sockets, zmq: Backend) -> None:
+    """The branches of a socket are behind its keys, set before the first of them or after."""
+    server, client, stranger = (zmq.curve_keypair() for _ in range(3))  # type: ignore[attr-defined]
+    rep = sockets.open("rep", curve=CurveConfig(*server, server=True, allow=[client[0]]))
+    answerers = open_contexts(rep, 2)
+    url = rep.listen(sockets.url()).url
+    for keys, server_key in ((stranger, server[0]), (client, stranger[0])):
+        refused = sockets.open("req", curve=CurveConfig(*keys, server_key=server_key))
+        (asker,) = open_contexts(refused)
+        with pytest.raises(anymq.Timeout):
+            refused.dial(url, wait=True, timeout=0.4)
+        with pytest.raises(anymq.Timeout):
+            asker.send(b"question", timeout=0.02)
+    plain = sockets.open("req")
+    open_contexts(plain)
+    with pytest.raises(anymq.Timeout):
+        plain.dial(url, wait=True, timeout=0.4)
+    req = sockets.open("req")
+    askers = open_contexts(req, 2)
+    req.curve = CurveConfig(*client, server_key=server[0])
+    req.dial(url, wait=True, timeout=LIMIT)
+    for number, asker in enumerate(askers):
+        asker.send(b"%d" % number)
+    for answerer in reversed(answerers):
+        answerer.send(b"re " + answerer.recv())
+    assert [asker.recv() for asker in askers] == [b"re 0", b"re 1"]
 
 
 def test_what_is_no_request_is_dropped(sockets: Sockets) -> None:
@@ -91,3 +121,34 @@ def test_no_answer_is_lost_to_a_full_queue(sockets: Sockets) -> None:
     got = [dealer.recv_parts()[0] for _ in answerers]
     thread.join(LIMIT)
     assert got == [b"%d" % number for number in range(count)]
+
+
+def test_a_full_peer_beside_another_costs_no_processor_time(sockets: Sockets) -> None:
+    """libzmq says that the socket can send, which is true of the other peer."""
+    rep, dealer = sockets.open("rep", send_buffer=2), sockets.open("dealer", recv_buffer=2)
+    answerers = open_contexts(rep, 60)
+    url = rep.listen(sockets.url()).url
+    dealer.dial(url)
+    sockets.open("dealer", dial=url)
+    sockets.connected(rep, n=2)
+    for _ in answerers:
+        dealer.send_parts([b"way", b"", b"question"])
+    for answerer in answerers:
+        answerer.recv()
+    large, sent = b"x" * 1_000_000, 0
+    try:
+        for answerer in answerers:
+            answerer.send(large, timeout=0.3)
+            sent += 1
+    except anymq.Timeout:
+        pass
+    thread = threading.Thread(target=answerers[sent].send, args=(large,))
+    thread.start()
+    before = time.process_time()
+    time.sleep(0.5)
+    used = time.process_time() - before
+    for _ in range(sent + 1):
+        dealer.recv_parts()
+    thread.join(LIMIT)
+    assert not thread.is_alive()
+    assert used < 0.2
