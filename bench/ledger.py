@@ -60,6 +60,10 @@ class Ledger:
         self._sums[1] += checksum
         self._receipts[number] = min(255, self._receipts[number] + 1)
 
+    def receipts(self, message: bytes) -> int:
+        """How often it was received."""
+        return self._receipts[HEAD.unpack_from(message)[0]]
+
     def faults(self) -> list[str]:
         """What does not add up, once nobody sends or receives any more."""
         counts = {

@@ -237,6 +237,8 @@ async def soak(result: Result, backend: anymq.abc.Backend, tasks: Tasks) -> None
         result.memory_growth = growth(run.memory)
         result.counts = dict(sorted(site.counts.items()))
     result.faults += ledger.faults()
+    if site.requests.damaged:
+        result.faults.append(f"{site.requests.damaged} requests damaged")
     if result.memory_growth > GROWTH:
         result.faults.append(f"memory grew by {result.memory_growth / 2**20:.1f} MiB")
     await site.close()

@@ -60,7 +60,6 @@ class Site:
         """Tasks that await a socket at this moment."""
         self.send_pause = self.receive_pause = 0.0
         self._dropped: set[bytes] = set()
-        self._served: dict[bytes, str] = {}
         self._opened: list[anymq.Socket] = []
         self.shares = {name: max(1, int(share * count)) for name, share in SHARES.items()}
 
@@ -241,13 +240,13 @@ class Site:
             except anymq.Timeout:
                 if message not in self._dropped:
                     took = monotonic() - began
-                    what = self._served.get(message, "never received")
-                    self.faults.append(f"a request, {what}, had no reply after {took:.1f} s")
+                    times = self.requests.receipts(message)
+                    self.faults.append(
+                        f"a request, received {times} times, had no reply after {took:.1f} s"
+                    )
             else:
                 if reply != b"re:" + message:
                     self.faults.append("a request had the reply to another, or a damaged one")
-            finally:
-                self._served.pop(message, None)
             self._dropped.discard(message)
             await self._pause(0.5)
 
@@ -255,11 +254,10 @@ class Site:
         while True:
             with self._awaits("reply"):
                 message = await replier.arecv(timeout=None)
-            self._served[message] = "received"
+            self.requests.was_received(message)
             try:
-                await self._pause(0.01)
+                await self._pause(0.04)
                 await replier.asend(b"re:" + message, timeout=LIMIT)
-                self._served[message] = "answered"
             except BaseException:  # who asked will wait in vain
                 self._dropped.add(message)
                 raise
