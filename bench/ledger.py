@@ -62,7 +62,8 @@ class Ledger:
 
     def receipts(self, message: bytes) -> int:
         """How often it was received."""
-        return self._receipts[HEAD.unpack_from(message)[0]]
+        number: int = HEAD.unpack_from(message)[0]
+        return self._receipts[number]
 
     def faults(self) -> list[str]:
         """What does not add up, once nobody sends or receives any more."""

@@ -215,7 +215,7 @@ def test_every_message_is_accounted_for(sockets: Sockets, loop: Loop) -> None:
             got.extend(await pull.arecv_many(chance.randrange(1, 20), timeout=limit()))
 
     async def main() -> None:
-        for turn in range(60):
+        for turn in range(40):
             calls = [send] * (40, 10)[turn % 2] + [send_many] * 4
             calls += [receive] * (10, 40)[turn % 2] + [receive_many] * 4
             chance.shuffle(calls)
