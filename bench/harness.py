@@ -21,7 +21,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Contestant", "Race", "build_c", "c_program", "python_program"]
+__all__ = [
+    "Contestant",
+    "Program",
+    "Race",
+    "build_c",
+    "c_program",
+    "free_port",
+    "python_program",
+]
 
 FOLDER = Path(__file__).resolve().parent
 BUILD = FOLDER / "build"
@@ -80,11 +88,11 @@ class Race:
 
     def _measure(self, contestant: Contestant, count: int) -> float:
         """Messages a second in one run."""
-        url = f"tcp://127.0.0.1:{_free_port()}"
+        url = f"tcp://127.0.0.1:{free_port()}"
         arguments = (url, count, self.size)
-        with _Program(contestant.command(self.library, "recv", *arguments)) as receiver:
+        with Program(contestant.command(self.library, "recv", *arguments)) as receiver:
             receiver.expect("ready")
-            with _Program(contestant.command(self.library, "send", *arguments)) as sender:
+            with Program(contestant.command(self.library, "send", *arguments)) as sender:
                 sender.expect("ready")
                 for program in (receiver, sender):
                     program.check_mapped(self.library, self.kind)
@@ -92,7 +100,9 @@ class Race:
                 return int(received) / float(took)
 
 
-class _Program:
+class Program:
+    """A process that is talked to in lines, and is ended by the end of its input."""
+
     def __init__(self, command: list[str]) -> None:
         self._name = " ".join(command)
         self._process = subprocess.Popen(
@@ -100,7 +110,7 @@ class _Program:
         )
         self._buffer = b""
 
-    def __enter__(self) -> _Program:
+    def __enter__(self) -> Program:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,6 +123,18 @@ class _Program:
             self._process.kill()
             self._process.wait(10)
         self._process.stdout.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def terminate(self) -> None:
+        """End it by a signal: one that does not read its input."""
+        self._process.terminate()
+
+    def tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
 
     def expect(self, word: str) -> str:
         """The next line, which must begin with `word`."""
@@ -172,7 +194,7 @@ def build_c(name: str) -> None:
     subprocess.run([compiler, *flags, "-o", str(BUILD / name), source, "-ldl"], check=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A free port below those that the system gives out, as one of those may be taken again."""
     while True:
         port = random.randrange(10_000, 32_000)

@@ -107,6 +107,7 @@ int anymq_nn_try_send(void *sock, anymq_msg *m)
         hdr.msg_controllen = (size_t)m->native.words[CONTROL_SIZE];
     }
     anymq_nn_before_send(s);
+    anymq_nn_before_request(s);
     while (lib->nn_sendmsg(s->s, &hdr, lib->k.k_NN_DONTWAIT) == -1) {
         int error = lib->nn_errno();
         if (error == lib->k.k_EAGAIN)
@@ -115,6 +116,7 @@ int anymq_nn_try_send(void *sock, anymq_msg *m)
             return error;
     }
     anymq_nn_after_send(s);
+    anymq_nn_after_request(s);
     if (s->answers)
         __atomic_store_n(&s->owes_answer, 0, __ATOMIC_RELEASE);
     if (word_ptr(m, CONTROL) != NULL)
@@ -201,6 +203,7 @@ int anymq_nn_try_recv(void *sock, anymq_msg *m)
         return error;
     if (s->answers)
         __atomic_store_n(&s->owes_answer, 1, __ATOMIC_RELEASE);
+    anymq_nn_after_reply(s);
     /* A reply proves that the request has left. */
     if (s->waits_for_peer)
         __atomic_store_n(&s->clean, sent, __ATOMIC_RELEASE);

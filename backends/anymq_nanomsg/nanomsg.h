@@ -69,6 +69,7 @@ struct nn_symbol_properties {
 #define ANYMQ_NN_CONSTANTS(X)                                                               \
     X(AF_SP) X(AF_SP_RAW) X(NN_SOL_SOCKET) X(NN_SNDFD) X(NN_RCVFD) X(NN_DONTWAIT)           \
     X(NN_PAIR) X(NN_PUSH) X(NN_REQ) X(NN_REP) X(NN_RESPONDENT) X(NN_RCVMAXSIZE)             \
+    X(NN_REQ_RESEND_IVL)                                                                    \
     X(EAGAIN) X(EINTR) X(EINVAL) X(EMSGSIZE) X(ENOMEM)                                      \
     X(NN_STAT_ESTABLISHED_CONNECTIONS) X(NN_STAT_ACCEPTED_CONNECTIONS)                      \
     X(NN_STAT_DROPPED_CONNECTIONS) X(NN_STAT_BROKEN_CONNECTIONS)                            \
@@ -121,6 +122,9 @@ typedef struct anymq_nn_socket {
     bool answers;        /* REP, RESPONDENT: the library forgets what it is to answer when it is asked
                             for the next, though there is none */
     int owes_answer;     /* the same: received and not yet answered */
+    int asked;           /* REQ: a request was sent and its reply not yet received */
+    int64_t asked_ns;    /* and when */
+    int may_have_strays; /* see strays.c */
     int send_fd, recv_fd;
     uint64_t sent;      /* messages that the library took */
     uint64_t clean;     /* how many of them are known to have left */
@@ -169,6 +173,12 @@ int64_t anymq_nn_now_ns(void);
 void anymq_nn_before_send(anymq_nn_socket *s);
 void anymq_nn_after_send(anymq_nn_socket *s);
 int anymq_nn_drained(void *sock);
+
+/* strays.c: `asked`, `asked_ns` and `may_have_strays`; last_reply comes before nn_close */
+void anymq_nn_before_request(anymq_nn_socket *s);
+void anymq_nn_after_request(anymq_nn_socket *s);
+void anymq_nn_after_reply(anymq_nn_socket *s);
+anymq_nn_socket *anymq_nn_last_reply(anymq_nn_socket *s);
 
 /* socket.c: what the socket has an endpoint for; `name` is its path or its inproc name */
 int anymq_nn_note(anymq_nn_socket *s, int kind, const char *name);

@@ -97,6 +97,7 @@ int anymq_nn_socket_close(void *sock, int64_t linger_ms)
     int error = ANYMQ_OK;
     anymq_nn_inproc_leave(s);
     anymq_nn_parting *parting = anymq_nn_before_close(s);
+    anymq_nn_socket *rep = anymq_nn_last_reply(s);
     while (lib->nn_close(s->s) < 0) {
         error = lib->nn_errno();
         if (error != lib->k.k_EINTR)
@@ -110,5 +111,7 @@ int anymq_nn_socket_close(void *sock, int64_t linger_ms)
     free_names(s->names);
     pthread_mutex_destroy(&s->lock);
     free(s);
+    if (rep != NULL)
+        anymq_nn_socket_close(rep, 0);
     return error;
 }

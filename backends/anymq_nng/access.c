@@ -113,6 +113,11 @@ int anymq_nng_subscribe(anymq_nng_socket *s, const void *topic, size_t size)
 {
     const nng_table *fn = &s->library->fn;
 
+    if (s->parent != NULL && fn->ctx_subscribe != NULL)
+        return fn->ctx_subscribe(s->id, topic, size);
+    if (s->parent != NULL)
+        return fn->ctx_set_opaque == NULL ? NNG_NO_FUNCTION
+                                          : fn->ctx_set_opaque(s->id, "sub:subscribe", topic, size);
     if (fn->subscribe != NULL)
         return fn->subscribe(s->id, topic, size);
     return fn->set_opaque == NULL ? NNG_NO_FUNCTION
@@ -123,6 +128,11 @@ int anymq_nng_unsubscribe(anymq_nng_socket *s, const void *topic, size_t size)
 {
     const nng_table *fn = &s->library->fn;
 
+    if (s->parent != NULL && fn->ctx_unsubscribe != NULL)
+        return fn->ctx_unsubscribe(s->id, topic, size);
+    if (s->parent != NULL)
+        return fn->ctx_set_opaque == NULL ? NNG_NO_FUNCTION
+                                          : fn->ctx_set_opaque(s->id, "sub:unsubscribe", topic, size);
     if (fn->unsubscribe != NULL)
         return fn->unsubscribe(s->id, topic, size);
     return fn->set_opaque == NULL ? NNG_NO_FUNCTION

@@ -19,7 +19,7 @@ int anymq_nng_listener_close(anymq_nng_socket *s, uint32_t id);
 /* The port that a started listener has, 0 where it cannot be known. */
 int anymq_nng_listener_port(anymq_nng_socket *s, uint32_t id);
 
-/* `kind` is NNG_SOCKET, NNG_DIALER, NNG_LISTENER or NNG_PIPE. */
+/* `kind` is NNG_SOCKET, NNG_DIALER, NNG_LISTENER, NNG_PIPE or NNG_CONTEXT. */
 int anymq_nng_set_bool(anymq_nng_library *l, int kind, uint32_t id, const char *name, bool value);
 int anymq_nng_get_bool(anymq_nng_library *l, int kind, uint32_t id, const char *name, bool *value);
 int anymq_nng_set_int(anymq_nng_library *l, int kind, uint32_t id, const char *name, int value);

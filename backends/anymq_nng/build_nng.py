@@ -14,6 +14,9 @@ SOURCES = (
     "socket",
     "wait",
     "reply",
+    "ahead",
+    "posts",
+    "context",
     "readiness",
     "pipes",
     "drained",
@@ -39,6 +42,7 @@ int anymq_nng_major(anymq_nng_library *library);
 const char *anymq_nng_version(anymq_nng_library *library);
 const char *anymq_nng_strerror(anymq_nng_library *library, int code);
 anymq_ops *anymq_nng_ops(anymq_nng_library *library);
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library, int tells);
 
 #define NNG_IS_RAW ...
 #define NNG_IS_REQ ...
@@ -52,12 +56,15 @@ anymq_ops *anymq_nng_ops(anymq_nng_library *library);
 #define NNG_DIALER ...
 #define NNG_LISTENER ...
 #define NNG_PIPE ...
+#define NNG_CONTEXT ...
 #define NNG_NO_FUNCTION ...
 
 anymq_nng_socket *anymq_nng_open(anymq_nng_library *, const char *opener, int flags, int *error);
 uint32_t anymq_nng_id(anymq_nng_socket *socket);
 int anymq_nng_reopen(anymq_nng_socket *s, const char *opener, int flags);
 int anymq_nng_close(anymq_nng_socket *s);
+anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *s, int *error);
+int anymq_nng_close_context(anymq_nng_socket *s);
 
 int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, const char *url);
 void anymq_nng_remove_endpoint(anymq_nng_socket *s, uint32_t number);

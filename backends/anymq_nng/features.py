@@ -18,6 +18,7 @@ from anymq.features import (
 from anymq.protocols import Protocol
 
 from ._nng import ffi, lib
+from .contexts import SINCE as CONTEXTS_SINCE
 from .errors import name_of
 from .library import Library
 from .options import ENDPOINT_OPTIONS, SOCKET_OPTIONS, Mapped, get_typed
@@ -38,7 +39,6 @@ NEVER = {
 NOT_OFFERED = {
     "transport.zt": "ZeroTier cannot be configured through anymq",
     "transport.socket": "it takes descriptors, which anymq does not pass on",
-    "contexts": "contexts are not offered through anymq yet",
 }
 """What nng may have and anymq does not pass on, whatever the version."""
 
@@ -261,16 +261,27 @@ def _capabilities(library: Library, found: Mapping[str, Support]) -> dict[str, S
         "peer_address": by_symbol(
             "nng_pipe_peer_addr", "nng_pipe_get_addr", "nng_pipe_getopt_sockaddr"
         ),
+        "contexts": _contexts(library),
         "statistics": statistics,
         "flush": flush,
         "bound_port": by_symbol("nng_listener_get_int", "nng_listener_getopt_sockaddr"),
         "poll_fd": by_symbol("nng_socket_get_recv_poll_fd", "nng_socket_get_int", "nng_getopt_int"),
     }
-    symbol = library.first("nng_ctx_open")
-    evidence = f"symbol {symbol}" if symbol else "no symbol nng_ctx_open"
-    result["contexts"] = absent(NOT_OFFERED["contexts"], evidence)
     result["tls"] = _tls(found)
     return {name: support for name, support in result.items() if name in CAPABILITIES}
+
+
+def _contexts(library: Library) -> Support:
+    lacking = [
+        name
+        for name in ("nng_ctx_open", "nng_ctx_close", "nng_ctx_send", "nng_ctx_recv")
+        if not library.has(name)
+    ]
+    if lacking:
+        return _missing(library, "contexts", f"no symbol {lacking[0]}")
+    without = [p.value for p, since in CONTEXTS_SINCE.items() if library.version < since]
+    reason = f"none for {', '.join(without)}, which have them since nng 1.2" if without else ""
+    return native("symbol nng_ctx_open", reason)
 
 
 def _tls(found: Mapping[str, Support], reason: str = "") -> Support:

@@ -50,7 +50,7 @@ static void *own_symbol(void *loaded, const char *name)
 
 static void resolve_options(anymq_nng_library *library)
 {
-    static const char *const kinds[NNG_KINDS] = {"socket_", "dialer_", "listener_", "pipe_"};
+    static const char *const kinds[NNG_KINDS] = {"socket_", "dialer_", "listener_", "pipe_", "ctx_"};
     static const char *const verbs[2] = {"set", "get"};
 
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
@@ -145,6 +145,7 @@ static int start_library(anymq_nng_library *library, char *error, size_t error_s
     /* A version that is not one of 1.x says nothing about this: then as the older ones. */
     library->hangs = library->major == 1 && (!at_least(anymq_nng_version(library), 1, FIRST_SOUND_MINOR) ||
                                              at_least(anymq_nng_version(library), 2, 0));
+    library->send_fd_is_its_own = library->major == 1 && !at_least(anymq_nng_version(library), 1, 3);
     if (library->major == 1)
         return 0;
     memcpy(&init, &symbol, sizeof init);
@@ -185,6 +186,8 @@ anymq_nng_library *anymq_nng_open_library(const char *name, char *error, size_t 
     memcpy(&symbol, &library->fn.version, sizeof symbol);
     anymq_dl_path(symbol, library->path, sizeof library->path);
     anymq_nng_fill_ops(&library->ops);
+    for (int tells = 0; tells < 2; tells++)
+        anymq_nng_fill_context_ops(&library->context_ops[tells], tells);
     if (start_library(library, error, error_size) != 0) {
         free(library);
         return NULL;
@@ -205,6 +208,11 @@ int anymq_nng_has(anymq_nng_library *library, const char *name)
 anymq_ops *anymq_nng_ops(anymq_nng_library *library)
 {
     return &library->ops;
+}
+
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library, int tells)
+{
+    return &library->context_ops[tells];
 }
 
 const char *anymq_nng_path(anymq_nng_library *library)

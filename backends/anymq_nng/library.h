@@ -10,9 +10,10 @@ typedef struct anymq_nng_library {
     void *loaded;
     int major;       /* 1 or 2, by symbols: the version text is not to be trusted */
     int hangs;       /* closing while messages move can hang, see hangup.c */
+    int send_fd_is_its_own; /* before 1.3: it tells of a REQ's own request, not of its contexts' */
     int event_base;  /* number of the first pipe event; -1 until one was seen (atomic) */
     char path[4096];
-    anymq_ops ops;
+    anymq_ops ops, context_ops[2]; /* of contexts: by whether they tell */
 } anymq_nng_library;
 
 /* Open a library. NULL: `error` holds the loader's words, or what is missing. */
@@ -25,5 +26,6 @@ int anymq_nng_major(anymq_nng_library *library);
 const char *anymq_nng_version(anymq_nng_library *library);
 const char *anymq_nng_strerror(anymq_nng_library *library, int code);
 anymq_ops *anymq_nng_ops(anymq_nng_library *library);
+anymq_ops *anymq_nng_context_ops(anymq_nng_library *library, int tells);
 
 #endif

@@ -61,6 +61,10 @@ class Library:
         """Address of the table of operations."""
         return int(ffi.cast("uintptr_t", lib.anymq_nng_ops(self.pointer)))
 
+    def context_ops(self, *, tells: bool) -> int:
+        """Address of the table of operations of contexts, of those that tell event loops or not."""
+        return int(ffi.cast("uintptr_t", lib.anymq_nng_context_ops(self.pointer, tells)))
+
     def has(self, symbol: str) -> bool:
         """Whether the library itself exports `symbol`."""
         return bool(lib.anymq_nng_has(self.pointer, symbol.encode()))

@@ -119,6 +119,15 @@ typedef void (*nng_pipe_callback)(nng_handle pipe, int event, void *arg);
     FN(0, url_port, uint32_t, (const nng_url *), "nng_url_port", NULL) \
     FN(0, subscribe, int, (nng_handle, const void *, size_t), "nng_sub0_socket_subscribe", NULL) \
     FN(0, unsubscribe, int, (nng_handle, const void *, size_t), "nng_sub0_socket_unsubscribe", NULL) \
+    FN(0, ctx_open, int, (nng_handle *, nng_handle), "nng_ctx_open", NULL) \
+    FN(0, ctx_close, int, (nng_handle), "nng_ctx_close", NULL) \
+    FN(0, ctx_send, void, (nng_handle, nng_aio *), "nng_ctx_send", NULL) \
+    FN(0, ctx_recv, void, (nng_handle, nng_aio *), "nng_ctx_recv", NULL) \
+    FN(0, ctx_subscribe, int, (nng_handle, const void *, size_t), "nng_sub0_ctx_subscribe", NULL) \
+    FN(0, ctx_unsubscribe, int, (nng_handle, const void *, size_t), "nng_sub0_ctx_unsubscribe", \
+       NULL) \
+    FN(0, ctx_set_opaque, int, (nng_handle, const char *, const void *, size_t), "nng_ctx_set", \
+       "nng_ctx_setopt") \
     FN(0, set_opaque, int, (nng_handle, const char *, const void *, size_t), "nng_socket_set", \
        "nng_setopt") \
     FN(0, get_send_fd, int, (nng_handle, int *), "nng_socket_get_send_poll_fd", NULL) \
@@ -157,7 +166,7 @@ typedef void (*nng_pipe_callback)(nng_handle pipe, int event, void *arg);
     OPT(ms, int32_t) \
     OPT(uint64, uint64_t)
 
-enum { NNG_SOCKET = 0, NNG_DIALER = 1, NNG_LISTENER = 2, NNG_PIPE = 3, NNG_KINDS = 4 };
+enum { NNG_SOCKET = 0, NNG_DIALER = 1, NNG_LISTENER = 2, NNG_PIPE = 3, NNG_CONTEXT = 4, NNG_KINDS = 5 };
 
 typedef struct {
 #define NNG_FIELD(required, field, result, parameters, newest, older) result(*field) parameters;

@@ -152,9 +152,12 @@ static void added(anymq_nng_socket *s, nng_handle pipe, int native)
         /* Of what goes to all, a new peer gets what is sent from now on. */
         .due = s->flags & NNG_TO_ALL ? atomic_load(&s->sent) : 0,
     };
+    atomic_store(&pipes->connected, (int)pipes->count);
+    anymq_nng_ring(&pipes->arrival);
 done:
     wake(pipes);
     pthread_mutex_unlock(&pipes->lock);
+    anymq_nng_post_peer(s);
 }
 
 /* 2.x lists the statistics of a pipe when it has begun, and takes them off the list when the pipe is
@@ -189,6 +192,7 @@ static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
     nng_address address;
     nng_stat *root = NULL;
     char text[256];
+    uint64_t posted;
     size_t i;
 
     if (!is_known(pipes, pipe.id))
@@ -196,6 +200,7 @@ static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
     peer_address(s, pipe, &address);
     if (!atomic_load(&pipes->closing))
         root = anymq_nng_before_removal(s);
+    posted = (uint64_t)anymq_nng_posted(s);
     pthread_mutex_lock(&pipes->lock);
     for (i = 0; i < pipes->count && pipes->list[i].pipe != pipe.id; i++)
         ;
@@ -205,8 +210,9 @@ static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
     }
     format_address(s, &address, find_endpoint(pipes, pipes->list[i].endpoint), text, sizeof text);
     if (!atomic_load(&pipes->closing))
-        anymq_nng_account_removal(s, root, &pipes->list[i]);
+        anymq_nng_account_removal(s, root, posted, &pipes->list[i]);
     pipes->list[i] = pipes->list[--pipes->count];
+    atomic_store(&pipes->connected, (int)pipes->count);
     put_event(pipes, ANYMQ_EV_DISCONNECTED, native, pipe.id, text);
     wake(pipes);
 done:
@@ -252,6 +258,7 @@ void anymq_nng_pipes_free(anymq_nng_socket *s)
 {
     if (s->pipes.fd >= 0)
         close(s->pipes.fd);
+    anymq_nng_bell_close(&s->pipes.arrival);
     free(s->pipes.list);
     free(s->pipes.endpoints);
     free(s->pipes.ring);
@@ -287,6 +294,23 @@ int anymq_nng_peer_fd(void *socket)
     anymq_nng_socket *s = socket;
 
     return s->pipes.fd;
+}
+
+int anymq_nng_arrival_fd(anymq_nng_socket *s)
+{
+    nng_pipes *pipes = &s->pipes;
+    int fd = -1;
+
+    pthread_mutex_lock(&pipes->lock);
+    if (anymq_nng_bell_open(&pipes->arrival) == 0) {
+        fd = pipes->arrival.fd;
+        if (pipes->count > 0)
+            anymq_nng_ring(&pipes->arrival);
+        else
+            anymq_nng_unring(&pipes->arrival);
+    }
+    pthread_mutex_unlock(&pipes->lock);
+    return fd;
 }
 
 int anymq_nng_next_event(void *socket, anymq_event *event)

@@ -24,8 +24,8 @@ void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
     }
 }
 
-static int message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
-                        const void *data, size_t size)
+int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
+                           const void *data, size_t size)
 {
     anymq_nng_socket *s = socket;
     const nng_table *fn = &s->library->fn;
@@ -49,7 +49,7 @@ static int message_init(void *socket, anymq_msg *m, const void *header, size_t h
     return ANYMQ_OK;
 }
 
-static void message_release(void *socket, anymq_msg *m)
+void anymq_nng_message_release(void *socket, anymq_msg *m)
 {
     anymq_nng_socket *s = socket;
 
@@ -62,27 +62,30 @@ static void message_release(void *socket, anymq_msg *m)
  * the library chooses, and only the sum is known. */
 void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m)
 {
+    nng_pipes *pipes = s->parent != NULL ? &s->parent->pipes : &s->pipes;
     uint32_t asker;
 
     (void)m;
-    atomic_fetch_add_explicit(&s->sent, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(s->parent != NULL ? &s->parent->sent : &s->sent, 1, memory_order_relaxed);
     if (!(s->flags & NNG_TO_ASKER))
         return;
     asker = atomic_load_explicit(&s->asker, memory_order_relaxed);
-    pthread_mutex_lock(&s->pipes.lock);
-    for (size_t i = 0; i < s->pipes.count; i++) {
-        if (s->pipes.list[i].pipe == asker) {
-            s->pipes.list[i].due++;
+    pthread_mutex_lock(&pipes->lock);
+    for (size_t i = 0; i < pipes->count; i++) {
+        if (pipes->list[i].pipe == asker) {
+            pipes->list[i].due++;
             break;
         }
     }
-    pthread_mutex_unlock(&s->pipes.lock);
+    pthread_mutex_unlock(&pipes->lock);
 }
 
 void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
 {
-    if (s->flags & NNG_TO_ASKER)
+    if (s->flags & NNG_TO_ASKER) {
         atomic_store_explicit(&s->asker, m->peer, memory_order_relaxed);
+        s->answer.asked = 1;
+    }
 }
 
 /* An attempt is a wait of no time: nng_sendmsg and nng_recvmsg would make, and free while another
@@ -92,15 +95,23 @@ void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
  * must not be tried without patience: the peer's next request may arrive before nng has noted that
  * the last reply has left. BUS and its like wait for nobody, but hand a message to another of nng's
  * threads. */
-static int try_send(void *socket, anymq_msg *m)
+int anymq_nng_try_send(void *socket, anymq_msg *m)
 {
     anymq_nng_socket *s = socket;
     int patience = s->flags & NNG_TO_ASKER ? REPLY_PATIENCE_MS : s->flags & NNG_TO_ALL ? HAND_OVER_MS : 0;
 
-    return anymq_nng_wait_send(s, m, patience);
+    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, 0) : anymq_nng_wait_send(s, m, patience);
 }
 
-static int try_recv(void *socket, anymq_msg *m)
+static int wait_send(void *socket, anymq_msg *m, int timeout_ms)
+{
+    anymq_nng_socket *s = socket;
+
+    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, timeout_ms)
+                                        : anymq_nng_wait_send(s, m, timeout_ms);
+}
+
+int anymq_nng_try_recv(void *socket, anymq_msg *m)
 {
     return anymq_nng_wait_recv(socket, m, 0);
 }
@@ -135,6 +146,15 @@ void anymq_nng_let_peers_in(anymq_nng_socket *s, uint32_t number)
         nanosleep(&moment, NULL);
 }
 
+void anymq_nng_let_go(anymq_nng_socket *s)
+{
+    if (atomic_fetch_sub(&s->holders, 1) > 1)
+        return;
+    anymq_nng_pipes_free(s);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
 /* nng closes at once and drops what is queued: the engine has waited for drained() before. */
 static int close_socket(void *socket, int64_t linger_ms)
 {
@@ -142,15 +162,16 @@ static int close_socket(void *socket, int64_t linger_ms)
     int rv;
 
     (void)linger_ms;
+    anymq_nng_end_contexts(s);
     anymq_nng_let_peers_in(s, 0);
     anymq_nng_hang_up(s, 0);
     atomic_store(&s->pipes.closing, 1);
     rv = s->library->fn.close(s->id);
     anymq_nng_reply_free(s);
+    anymq_nng_ahead_free(s);
+    anymq_nng_posts_free(s);
     anymq_nng_free_waits(s);
-    anymq_nng_pipes_free(s);
-    pthread_mutex_destroy(&s->lock);
-    free(s);
+    anymq_nng_let_go(s);
     return rv == NNG_ECLOSED ? 0 : rv;
 }
 
@@ -190,7 +211,7 @@ anymq_nng_socket *anymq_nng_open(anymq_nng_library *library, const char *opener,
     s->flags = flags | (descriptor_lies(library, flags) ? NNG_FD_LIES : 0);
     atomic_store(&s->send_fd, -1);
     atomic_store(&s->recv_fd, -1);
-    atomic_store(&s->reply.fd, -1);
+    atomic_store(&s->holders, 1);
     s->busy.next = s->busy.previous = &s->busy;
     *error = call_opener(library, opener, &s->id);
     if (*error != 0) {
@@ -213,7 +234,7 @@ int anymq_nng_reopen(anymq_nng_socket *s, const char *opener, int flags)
     nng_handle fresh, old = s->id;
     int rv;
 
-    if (s->pipes.endpoint_count > 0)
+    if (s->pipes.endpoint_count > 0 || atomic_load(&s->ahead.begun) || atomic_load(&s->posts.begun))
         return NNG_EBUSY;
     rv = call_opener(s->library, opener, &fresh);
     if (rv != 0)
@@ -243,12 +264,12 @@ void anymq_nng_fill_ops(anymq_ops *ops)
         .abi = ANYMQ_OPS_ABI,
         .size = sizeof *ops,
         .traits = ANYMQ_NATIVE_WAIT,
-        .msg_init = message_init,
-        .msg_release = message_release,
-        .try_send = try_send,
-        .try_recv = try_recv,
+        .msg_init = anymq_nng_message_init,
+        .msg_release = anymq_nng_message_release,
+        .try_send = anymq_nng_try_send,
+        .try_recv = anymq_nng_try_recv,
         .wait_fd = anymq_nng_wait_fd,
-        .wait_send = anymq_nng_wait_send,
+        .wait_send = wait_send,
         .wait_recv = anymq_nng_wait_recv,
         .interrupt = anymq_nng_interrupt,
         .drained = anymq_nng_drained,

@@ -41,12 +41,20 @@ typedef struct {
 
 enum { NNG_EVENT_RING = 256, NNG_EARLY_GONE = 16 };
 
+/* A descriptor that is readable while it is rung; ringing twice is once. Zeroed until it is opened. */
+typedef struct {
+    int open;
+    int fd;
+    int rung;
+} nng_bell;
+
 /* pipes.c: who is connected. `lock` is taken by nng's threads; nothing of nng that waits for a
  * callback may be called while it is held. */
 typedef struct {
     pthread_mutex_t lock;
     nng_peer *list;
     size_t count, room;
+    atomic_int connected; /* as count, for those who do not lock */
     nng_endpoint *endpoints;
     size_t endpoint_count, endpoint_room;
     anymq_event *ring; /* allocated with the first event */
@@ -54,6 +62,7 @@ typedef struct {
     uint32_t early_gone[NNG_EARLY_GONE]; /* removed before they were added: callbacks can overtake */
     unsigned early_next;
     int fd;
+    nng_bell arrival;      /* somebody is connected; for a REQ that waits for that */
     uint64_t gone_sent;    /* what peers that are gone have taken (NNG_TO_ONE) */
     uint64_t perhaps_lost; /* how many went while something was under way */
     int blind;             /* one went whose count is not known */
@@ -72,21 +81,65 @@ typedef struct {
     pthread_cond_t changed;
     int done;
     unsigned round; /* counts receives that were begun or given up */
-    int active;     /* guarded by the socket's lock, as are the next two */
+    int active;     /* guarded by the socket's lock, as are the next four */
+    int waiters;    /* threads that wait for it, and whether a loop does: see anymq_nng_forgo */
+    int wanted;
     int senders;    /* sends that wait for a peer */
     int survey_open; /* a survey was sent, and its end not yet reported */
-    atomic_int fd;   /* tells event loops of what changed; -1 until one asks */
+    nng_bell bell;   /* guarded by `lock`; a round is over, or was */
+    void (*tell)(void *listener, int direction); /* so does this, for contexts; guarded by lock */
+    void *listener;
 } nng_reply;
+
+/* context.c: the answer of a REP or RESPONDENT context, on its way to a peer that may be busy. */
+typedef struct {
+    nng_aio *aio;
+    int asked;      /* a request was received and not answered; guarded by the socket's lock */
+    int under_way;  /* guarded by the reply's lock */
+} nng_answer;
+
+/* ahead.c: receives that are under way without being asked for, in the order in which they complete. */
+typedef struct {
+    struct nng_early *ring;
+    atomic_int begun;
+    pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    pthread_cond_t changed;
+    unsigned first, count; /* of the ring; changed with the socket's lock held besides */
+    unsigned room; /* how many there may be; guarded by the socket's lock */
+    int sleepers;
+    nng_bell bell; /* something has come */
+} nng_ahead;
+
+/* posts.c: messages that stand in line to be sent. */
+typedef struct {
+    struct nng_post *all;
+    atomic_int begun;
+    pthread_mutex_t lock; /* guards all that follows; taken by nng's callbacks */
+    pthread_cond_t changed;
+    struct nng_post *spare;
+    int count, sleepers;
+    size_t bytes;
+    nng_bell bell; /* there is room, and a peer */
+} nng_posts;
 
 typedef struct anymq_nng_socket {
     anymq_nng_library *library;
     nng_handle id;
+    struct anymq_nng_socket *parent; /* context.c: of a context its socket, and `id` is the context's */
+    struct anymq_nng_socket *contexts, *next_context; /* that nng has; guarded by the socket's lock */
+    int ended;                       /* a context that nng has no longer; guarded likewise */
+    atomic_int holders;              /* itself and its contexts: the last one frees it */
+    atomic_int answers;              /* of its contexts, under way */
+    _Atomic int64_t answered_ms;     /* when the last one was given to nng */
     int flags;
     pthread_mutex_t lock; /* waits and the reply */
     nng_wait busy;        /* list of native waits under way */
     nng_wait *spare;
     atomic_int interrupted;
     nng_reply reply;
+    nng_ahead ahead;
+    nng_posts posts;
+    nng_answer answer;
     nng_pipes pipes;
     _Atomic uint64_t sent;
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
@@ -107,6 +160,38 @@ void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 void anymq_nng_note_sent(anymq_nng_socket *s, const anymq_msg *m);
 void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m);
 
+void anymq_nng_let_go(anymq_nng_socket *s);
+/* Messages, of sockets and of contexts. */
+int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
+                           const void *data, size_t size);
+void anymq_nng_message_release(void *socket, anymq_msg *m);
+int anymq_nng_try_send(void *socket, anymq_msg *m);
+int anymq_nng_try_recv(void *socket, anymq_msg *m);
+
+static inline void nng_submit_send(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_send : s->library->fn.send_aio)(s->id, aio);
+}
+
+static inline void nng_submit_recv(anymq_nng_socket *s, nng_aio *aio)
+{
+    (s->parent != NULL ? s->library->fn.ctx_recv : s->library->fn.recv_aio)(s->id, aio);
+}
+
+/* nng 1.12 and 2.x put the word of an abort in place of the result of an operation that is complete
+ * already. Then the message tells: it is there when it was received, and gone when it was sent. */
+static inline int nng_receive_result(const nng_table *fn, nng_aio *aio)
+{
+    int result = fn->aio_result(aio);
+    return result == NNG_ECANCELED && fn->aio_get_msg(aio) != NULL ? 0 : result;
+}
+
+static inline int nng_send_result(const nng_table *fn, nng_aio *aio)
+{
+    int result = fn->aio_result(aio);
+    return result == NNG_ECANCELED && fn->aio_get_msg(aio) == NULL ? 0 : result;
+}
+
 static inline nng_msg *nng_message(const anymq_msg *m)
 {
     return m->native.ptr;
@@ -116,9 +201,11 @@ static inline nng_msg *nng_message(const anymq_msg *m)
 int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms);
 int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message); /* with its lock held */
+int anymq_nng_failure(anymq_nng_socket *s, int result); /* the result of an operation, as the engine knows it */
 void anymq_nng_interrupt(void *socket);
 void anymq_nng_free_waits(anymq_nng_socket *s);
 int64_t anymq_nng_clock_ms(void);
+void anymq_nng_condition_init(pthread_cond_t *condition); /* whose limits are of that clock */
 
 /* reply.c */
 int anymq_nng_reply_init(anymq_nng_socket *s);
@@ -128,7 +215,37 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock hel
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
 
-/* readiness.c: descriptors for event loops, or -1 */
+void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
+void anymq_nng_reply_ask(anymq_nng_socket *s); /* begin a receive that `tell` will tell of */
+void anymq_nng_forgo(void *socket, int direction);
+
+/* context.c */
+anymq_nng_socket *anymq_nng_open_context(anymq_nng_socket *socket, int *error);
+int anymq_nng_close_context(anymq_nng_socket *context); /* for one that no handle owns */
+void anymq_nng_end_contexts(anymq_nng_socket *socket); /* before the socket is closed */
+void anymq_nng_fill_context_ops(anymq_ops *ops, int tells);
+
+/* ahead.c */
+int anymq_nng_receives_ahead(const anymq_nng_socket *s); /* whether this kind of socket can */
+int anymq_nng_ahead_fd(anymq_nng_socket *s); /* readable when something has come; begins it */
+int anymq_nng_ahead_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_ahead_wake(anymq_nng_socket *s);
+void anymq_nng_ahead_free(anymq_nng_socket *s);
+
+/* posts.c */
+int anymq_nng_can_post(const anymq_nng_socket *s); /* whether this kind of socket can */
+int anymq_nng_post_fd(anymq_nng_socket *s); /* readable when a post would be taken; begins it */
+int anymq_nng_post(anymq_nng_socket *s, anymq_msg *m, int timeout_ms);
+void anymq_nng_posts_wake(anymq_nng_socket *s);
+void anymq_nng_post_peer(anymq_nng_socket *s); /* a peer has come */
+int anymq_nng_posted(anymq_nng_socket *s); /* how many stand in line */
+void anymq_nng_posts_free(anymq_nng_socket *s);
+
+/* readiness.c: bells, and descriptors for event loops, or -1 */
+int anymq_nng_bell_open(nng_bell *bell);
+void anymq_nng_bell_close(nng_bell *bell);
+void anymq_nng_ring(nng_bell *bell);
+void anymq_nng_unring(nng_bell *bell);
 int anymq_nng_send_fd(anymq_nng_socket *s);
 int anymq_nng_wait_fd(void *socket, int direction);
 
@@ -138,6 +255,7 @@ int anymq_nng_pipes_init(anymq_nng_socket *s);
 void anymq_nng_pipes_free(anymq_nng_socket *s);
 int anymq_nng_peers(void *socket, uint32_t endpoint);
 int anymq_nng_peer_fd(void *socket);
+int anymq_nng_arrival_fd(anymq_nng_socket *s); /* readable when somebody is connected */
 int anymq_nng_next_event(void *socket, anymq_event *event);
 int anymq_nng_add_endpoint(anymq_nng_socket *s, uint32_t number, int counted, const char *url);
 void anymq_nng_remove_endpoint(anymq_nng_socket *s, uint32_t number);
@@ -153,7 +271,7 @@ nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
 nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
 /* Whether a pipe is among them; true also where there are none. */
 int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe);
-void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, const nng_peer *peer);
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t posted, const nng_peer *peer);
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
 
 #endif

@@ -14,6 +14,7 @@ from anymq.protocols import Protocol
 
 from ._nng import ffi, lib
 from .addresses import COUNTED, HOST_SCHEMES, free_port, has_listener, native_url, wildcards
+from .contexts import SINCE, NngContext
 from .counters import normalise
 from .errors import NUMBERS
 from .options import (
@@ -340,6 +341,20 @@ class NngSocket(NativeSocket):
             super().unsubscribe(topic)
         with self.handle:
             self._check(lib.anymq_nng_unsubscribe(self._c, topic, len(topic)), "cannot unsubscribe")
+
+    # Contexts
+
+    def open_context(self) -> NngContext:
+        since = SINCE.get(self.protocol)
+        if since is not None and self._library.version < since:
+            version = ".".join(map(str, since))
+            raise self.backend.unsupported(
+                "contexts",
+                f"it has none for a {self.protocol} socket",
+                needed=f"nng {version} or later",
+            )
+        with self.handle:
+            return NngContext(self, self._c)
 
     # What the library tells
 

@@ -3,8 +3,8 @@
  * Such an operation wakes its waiter directly, where a callback would go through another of nng's
  * threads. Submitting happens under the socket's lock, and interrupt() sets its flag and aborts
  * under the same lock: an operation is either submitted before and aborted, or not submitted.
- * Whether an operation has moved a message is told by its result alone, so that nothing is lost
- * when it completes while it times out or is aborted.
+ * Whether an operation has moved a message is told by what it left behind alone, so that nothing is
+ * lost when it completes while it times out or is aborted.
  */
 #include "socket.h"
 
@@ -18,6 +18,16 @@ int64_t anymq_nng_clock_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void anymq_nng_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 /* With the socket's lock held. */
@@ -56,7 +66,7 @@ static void return_wait(anymq_nng_socket *s, nng_wait *wait)
     s->spare = wait;
 }
 
-static int failure(anymq_nng_socket *s, int result)
+int anymq_nng_failure(anymq_nng_socket *s, int result)
 {
     if (result == NNG_ETIMEDOUT || result == NNG_EAGAIN)
         return ANYMQ_AGAIN;
@@ -90,13 +100,13 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
     fn->aio_set_msg(wait->aio, nng_message(m));
-    fn->send_aio(s->id, wait->aio);
+    nng_submit_send(s, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
     fn->aio_wait(wait->aio);
 
     pthread_mutex_lock(&s->lock);
-    result = fn->aio_result(wait->aio);
+    result = nng_send_result(fn, wait->aio);
     left = result != 0 ? fn->aio_get_msg(wait->aio) : NULL;
     if (stateful) {
         s->reply.senders--;
@@ -115,7 +125,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
             fn->msg_header_clear(left);
         anymq_nng_fill_message(s, m, left);
     }
-    return failure(s, result);
+    return anymq_nng_failure(s, result);
 }
 
 int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
@@ -128,6 +138,8 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
 
     if (s->flags & NNG_KEEPS_RECEIVE)
         return anymq_nng_reply_recv(s, m, timeout_ms);
+    if (atomic_load(&s->ahead.begun))
+        return anymq_nng_ahead_recv(s, m, timeout_ms);
     pthread_mutex_lock(&s->lock);
     if (timeout_ms != 0 && atomic_load(&s->interrupted)) {
         pthread_mutex_unlock(&s->lock);
@@ -139,19 +151,19 @@ int anymq_nng_wait_recv(void *socket, anymq_msg *m, int timeout_ms)
         return result;
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
-    fn->recv_aio(s->id, wait->aio);
+    nng_submit_recv(s, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
     fn->aio_wait(wait->aio);
 
     pthread_mutex_lock(&s->lock);
-    result = fn->aio_result(wait->aio);
+    result = nng_receive_result(fn, wait->aio);
     if (result == 0)
         message = fn->aio_get_msg(wait->aio);
     return_wait(s, wait);
     pthread_mutex_unlock(&s->lock);
     if (result != 0)
-        return failure(s, result);
+        return anymq_nng_failure(s, result);
     anymq_nng_fill_message(s, m, message);
     anymq_nng_note_received(s, m);
     return ANYMQ_OK;
@@ -166,9 +178,9 @@ int anymq_nng_attempt_recv(anymq_nng_socket *s, nng_msg **message)
     if (result != 0)
         return result;
     fn->aio_set_timeout(wait->aio, 0);
-    fn->recv_aio(s->id, wait->aio);
+    nng_submit_recv(s, wait->aio);
     fn->aio_wait(wait->aio);
-    result = fn->aio_result(wait->aio);
+    result = nng_receive_result(fn, wait->aio);
     if (result == 0)
         *message = fn->aio_get_msg(wait->aio);
     return_wait(s, wait);
@@ -185,6 +197,8 @@ void anymq_nng_interrupt(void *socket)
         s->library->fn.aio_abort(wait->aio, NNG_ECANCELED);
     pthread_mutex_unlock(&s->lock);
     anymq_nng_reply_wake(s);
+    anymq_nng_ahead_wake(s);
+    anymq_nng_posts_wake(s);
 }
 
 void anymq_nng_free_waits(anymq_nng_socket *s)

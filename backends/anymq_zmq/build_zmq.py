@@ -51,6 +51,7 @@ int azmq_term_wait(azmq_term *term, int timeout_ms);
 void azmq_term_forget(azmq_term *term);
 
 int azmq_socket(azmq_lib *lib, int type, azmq_sock **result);
+int azmq_become(azmq_sock *sock, int type);
 int azmq_listen(azmq_sock *sock, const char *url, uint32_t *number, char *actual, size_t size);
 int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number, uint32_t *peer);
 int azmq_join(azmq_sock *sock, const char *group);

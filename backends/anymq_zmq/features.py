@@ -212,7 +212,9 @@ def _options(library: Library, found: dict[str, Support]) -> None:
 def _capabilities(library: Library, found: dict[str, Support]) -> None:
     version = library.version_evidence
     draft, draft_evidence = _draft(library)
-    found["contexts"] = absent("no libzmq has them: each socket has one state")
+    found["contexts"] = emulated(
+        "for req and rep, over a DEALER and a ROUTER; not for sub", version
+    )
     found["raw"] = absent(
         "no libzmq has it: use dealer, router, xpub or xsub, which show the envelope as parts"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from anymq._engine import Handle
 from anymq.abc import NativeEndpoint, NativeSocket
-from anymq.errors import AddressInvalid, OptionError
+from anymq.errors import AddressInvalid, OptionError, StateError
 from anymq.protocols import Protocol
 from anymq.security import CurveConfig, PlainConfig
 from anymq.url import Address
@@ -16,7 +17,8 @@ from anymq.url import Address
 from . import options, secured
 from ._zmq import ffi, lib
 from .addresses import check_listen, native_url, port_of, resolved, wants_ipv6
-from .constants import CONSTANTS, SOCKET_TYPES
+from .constants import CONSTANTS, SOCKET_TYPES, ValueType
+from .contexts import CARRIERS, ZmqContext
 from .zap import Rules
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ class ZmqSocket(NativeSocket):
         self._security: dict[str, CurveConfig | PlainConfig] = {}
         self._rules: Rules | None = None
         self._used = False
+        self._carries = False
+        self._becoming = threading.Lock()
+        self._by_number: list[tuple[int, str, ValueType, Any]] = []
         result = ffi.new("azmq_sock **")
         backend.check(
             lib.azmq_socket(backend.lib, SOCKET_TYPES[protocol.value], result),
@@ -241,6 +246,40 @@ class ZmqSocket(NativeSocket):
         with self.handle:
             self._set("ZMQ_UNSUBSCRIBE", topic)
 
+    def open_context(self) -> ZmqContext:
+        kind = CARRIERS.get(self.protocol)
+        if kind is None:
+            raise self.backend.unsupported("contexts", f"not for a {self.protocol} socket")
+        with self._becoming:
+            if not self._carries:
+                self._become(kind)
+            return ZmqContext(self)
+
+    def _become(self, kind: Protocol) -> None:
+        """Be a socket that shows its envelopes, with the options that were set until now."""
+        kept = {name: self.get_option(name) for name in self._mapping}
+        with self.handle:
+            if self._used:
+                raise StateError(
+                    f"on libzmq the first context of a {self.protocol} socket must be opened "
+                    "before it listens or dials",
+                    backend="zmq",
+                )
+            code = lib.azmq_become(self._sock, SOCKET_TYPES[kind.value])
+            self.backend.check(code, "prepare for contexts")
+            self._carries = True
+            self._set("ZMQ_LINGER", _LINGER_MS)
+            if kind is Protocol.ROUTER:
+                self._set("ZMQ_ROUTER_MANDATORY", 1)
+            for config in self._security.values():
+                secured.apply(self, config, self._rules)
+        for name, value in kept.items():
+            if name not in ("curve", "plain") and not (name == "routing_id" and not value):
+                self.set_option(name, value)
+        with self.handle:
+            for number, name, value_kind, value in self._by_number:
+                options.write(self._sock, number, name, value_kind, value)
+
     def _in_group(self, call: Any, doing: str, group: bytes) -> None:
         if b"\0" in group:
             raise OptionError("the name of a group has no zero byte", backend="zmq")
@@ -280,6 +319,8 @@ class ZmqSocket(NativeSocket):
             number, name, kind = options.resolve(option, type)
             code = options.write(self._sock, number, name, kind, value)
         self.backend.check(code, f"set {name} to {value!r}", "option")
+        if not self._used:
+            self._by_number.append((number, name, kind, value))
         if number == CONSTANTS["ZMQ_IPV6"]:
             self._ipv6 = bool(value)
 

@@ -5,32 +5,40 @@
  * The receiver prints "ready" once it listens. The sender sends COUNT + 1 messages. The receiver
  * takes the time from the first to the last and prints "measured COUNT SECONDS". Both end when
  * their standard input is closed.
+ *
+ *     PROGRAM LIBRARY rep|pull URL 0 SIZE
+ *
+ * Prints "ready" once it listens, and "served" for each message that it received, on REP also
+ * answered. It ends with the process that started it.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 typedef struct {
     void *library;
     int receives;
+    int replies;
     const char *url;
     long count;
     size_t size;
     char *body;
 } bench_task;
 
-static void bench_die(const char *what, int code)
+static inline void bench_die(const char *what, int code)
 {
     fprintf(stderr, "%s failed: %d\n", what, code);
     exit(1);
 }
 
-static void *bench_symbol(const bench_task *task, const char *name)
+static inline void *bench_symbol(const bench_task *task, const char *name)
 {
     void *symbol = dlsym(task->library, name);
     if (symbol == NULL) {
@@ -40,7 +48,7 @@ static void *bench_symbol(const bench_task *task, const char *name)
     return symbol;
 }
 
-static bench_task bench_start(int argc, char **argv)
+static inline bench_task bench_start(int argc, char **argv)
 {
     bench_task task;
     if (argc != 6) {
@@ -53,6 +61,7 @@ static bench_task bench_start(int argc, char **argv)
         exit(1);
     }
     task.receives = strcmp(argv[2], "recv") == 0;
+    task.replies = strcmp(argv[2], "rep") == 0;
     task.url = argv[3];
     task.count = atol(argv[4]);
     task.size = (size_t)atol(argv[5]);
@@ -62,26 +71,38 @@ static bench_task bench_start(int argc, char **argv)
     return task;
 }
 
-static double bench_now(void)
+static inline double bench_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void bench_ready(void)
+static inline void bench_ready(void)
 {
     puts("ready");
     fflush(stdout);
 }
 
-static void bench_measured(long count, double seconds)
+static inline void bench_measured(long count, double seconds)
 {
     printf("measured %ld %.9f\n", count, seconds);
     fflush(stdout);
 }
 
-static void bench_wait_for_end(void)
+static inline void bench_served(void)
+{
+    puts("served");
+    fflush(stdout);
+}
+
+/* For a program that waits in the library alone, as a plain one does. */
+static inline void bench_end_with_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static inline void bench_wait_for_end(void)
 {
     while (getchar() != EOF)
         continue;

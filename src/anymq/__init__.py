@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .abc import Backend, LibraryInfo, PeerEvent
+from .context import Context
 from .endpoints import Dialer, Listener
 from .errors import (
     AddressInUse,
@@ -63,6 +64,7 @@ __all__ = [
     "ConfigError",
     "ConnectionLost",
     "ConnectionRefused",
+    "Context",
     "CurveConfig",
     "Dialer",
     "ForkedError",

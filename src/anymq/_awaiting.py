@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._engine import Handle
     from .abc import Backend, NativeSocket, PeerEvent
 
-__all__ = ["AwaitingCalls"]
+__all__ = ["AwaitingCalls", "AwaitingExchange"]
 
 PEERS_PERIOD = 0.005
 """Seconds between looks at what no descriptor tells a loop."""
@@ -39,11 +39,11 @@ T = TypeVar("T")
 _loops_lock = threading.Lock()
 
 
-class AwaitingCalls:
-    """What `Socket` offers to event loops.
+class AwaitingExchange:
+    """What sockets and contexts offer to event loops: one message, request or survey after another.
 
-    Every call may be cancelled. A cancelled send has sent nothing (of a batch: what `.sent` of the
-    cancellation says); a message that a cancelled receive would have returned is received next.
+    Every call may be cancelled. A cancelled send has sent nothing; a message that a cancelled
+    receive would have returned is received next.
     """
 
     __slots__ = ("_here", "_loops")
@@ -54,14 +54,11 @@ class AwaitingCalls:
     if TYPE_CHECKING:
         _backend: Backend
         _handle: Handle
-        _native: NativeSocket
         _protocol: Protocol
         _headed: bool
 
         @property
         def survey_time(self) -> float: ...
-        @property
-        def peers(self) -> int: ...
         def close(self) -> None: ...
         def _must_be(self, protocol: Protocol, call: str) -> None: ...
 
@@ -108,6 +105,66 @@ class AwaitingCalls:
                 return message
         limit = self._handle.recv_timeout if timeout is DEFAULT else _checked(timeout)
         return await waits.receive(limit)
+
+    async def arequest(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
+        """`request`, awaited: send, then the reply to that request."""
+        self._must_be(Protocol.REQ, "arequest")
+        if timeout is DEFAULT or timeout is None or timeout == 0:
+            await self.asend(data, timeout=timeout)
+            return await self.arecv(timeout=timeout)
+        end = monotonic() + timeout
+        await self.asend(data, timeout=timeout)
+        return await self.arecv(timeout=max(0.001, end - monotonic()))
+
+    async def asurvey(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
+        """`survey`, awaited: ask, and gather the answers until the deadline."""
+        self._must_be(Protocol.SURVEYOR, "asurvey")
+        limit = self.survey_time
+        if timeout is not DEFAULT and timeout is not None:
+            limit = min(limit, check_option("recv_timeout", timeout))
+        await self.asend(data)
+        end = monotonic() + limit
+        answers: list[bytes] = []
+        while (left := end - monotonic()) > 0:
+            try:
+                answers.append(await self.arecv(timeout=left))
+            except (Timeout, StateError):
+                break
+        return answers
+
+    # Closing
+
+    async def aclose(self) -> None:
+        """`close`, with the wait for what lingers beside the loop."""
+        await waits_class(current_loop()).in_thread(self.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+class AwaitingCalls(AwaitingExchange):
+    """What `Socket` offers to event loops besides.
+
+    Of a cancelled batch, `.sent` of the cancellation says how many were sent.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _native: NativeSocket
+
+        @property
+        def peers(self) -> int: ...
+
+    # Messages
 
     async def asend_many(self, items: Iterable[Buffer], *, timeout: TimeLimit = DEFAULT) -> int:
         """`send_many`, awaited.
@@ -181,32 +238,6 @@ class AwaitingCalls:
         limit = self._handle.recv_timeout if timeout is DEFAULT else _checked(timeout)
         await waits.take_turn()
         return await waits.call(waits.receivers, attempt, limit, "receive")
-
-    async def arequest(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
-        """`request`, awaited: send, then the reply to that request."""
-        self._must_be(Protocol.REQ, "arequest")
-        if timeout is DEFAULT or timeout is None or timeout == 0:
-            await self.asend(data, timeout=timeout)
-            return await self.arecv(timeout=timeout)
-        end = monotonic() + timeout
-        await self.asend(data, timeout=timeout)
-        return await self.arecv(timeout=max(0.001, end - monotonic()))
-
-    async def asurvey(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
-        """`survey`, awaited: ask, and gather the answers until the deadline."""
-        self._must_be(Protocol.SURVEYOR, "asurvey")
-        limit = self.survey_time
-        if timeout is not DEFAULT and timeout is not None:
-            limit = min(limit, check_option("recv_timeout", timeout))
-        await self.asend(data)
-        end = monotonic() + limit
-        answers: list[bytes] = []
-        while (left := end - monotonic()) > 0:
-            try:
-                answers.append(await self.arecv(timeout=left))
-            except (Timeout, StateError):
-                break
-        return answers
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Messages until the socket is closed."""
@@ -313,23 +344,6 @@ class AwaitingCalls:
                 "poll_fd", f"the library has no descriptor for this {self._protocol} socket"
             )
         return fd
-
-    # Closing
-
-    async def aclose(self) -> None:
-        """`close`, with the wait for what lingers beside the loop."""
-        await waits_class(current_loop()).in_thread(self.close)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 def _checked(timeout: Any) -> float | None:

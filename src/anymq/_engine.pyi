@@ -67,6 +67,12 @@ class Handle:
     def next_event(self, timeout: float | None, /) -> tuple[int, str, int, int, int, int] | None:
         """(kind, address, peer, time_ns, native, code), or None when the time is over."""
     def flush(self, timeout: float | None, /) -> bool: ...
+    def branch(self, asks: bool, state_error: int, /) -> tuple[int, int]:
+        """A context that the engine itself makes: `ops` and `socket` of a handle for it.
+
+        For an edge-triggered socket that shows envelopes as parts; from then on it is its contexts'
+        alone. `asks`: for requests, not answers. `state_error`: the library's number of it.
+        """
     def close(self) -> None: ...
     def abandon(self) -> None:
         """Close in the background, within the linger; for finalisers."""

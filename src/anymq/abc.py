@@ -30,6 +30,7 @@ __all__ = [
     "Backend",
     "Handle",
     "LibraryInfo",
+    "NativeContext",
     "NativeEndpoint",
     "NativeSocket",
     "PeerEvent",
@@ -106,38 +107,18 @@ class NativeEndpoint:
     peer: int = 0
 
 
-class NativeSocket(abc.ABC):
-    """One open socket of one library.
+class NativeContext(abc.ABC):
+    """A part of a socket that goes its own way, and what a socket has in common with it.
 
-    `handle` is the engine's: it owns the C socket from construction on. Every method below runs its
-    C calls between `with self.handle:`, which checks that the socket is open and of this process,
-    and locks it where the library needs that; they raise `Closed` or `ForkedError` otherwise.
-    Methods translate errors of their library with `Backend.error`.
+    `handle` drives it as it drives a socket, with the same guarantees: its own time limits, its own
+    waits, `Closed` for all who wait. It stays valid when the socket is closed first.
     """
 
     backend: Backend
-    protocol: Protocol
-    raw: bool
     handle: Handle
     headed: bool = False
     """Whether the header of a message is the program's though the socket is not raw: it says whom
     a message came from, or where it is to go."""
-
-    @abc.abstractmethod
-    def listen(self, address: Address) -> NativeEndpoint:
-        """Bind. Port 0 has been asked for when `address.port == 0`; the result tells the real one.
-
-        Raises:
-            AddressInUse, AddressInvalid, PermissionDenied: as the names say.
-        """
-
-    @abc.abstractmethod
-    def dial(self, address: Address) -> NativeEndpoint:
-        """Start to connect in the background; a refused connection is tried again."""
-
-    @abc.abstractmethod
-    def close_endpoint(self, endpoint: NativeEndpoint) -> None:
-        """Unbind or disconnect; closing an endpoint that is gone does nothing."""
 
     @abc.abstractmethod
     def set_option(self, name: str, value: Any) -> None:
@@ -157,7 +138,44 @@ class NativeSocket(abc.ABC):
     @property
     @abc.abstractmethod
     def option_mapping(self) -> Mapping[str, str]:
-        """Portable option name to the library's own name, for the options that this socket has."""
+        """Portable option name to the library's own name, for the options that this has."""
+
+    def subscribe(self, topic: bytes) -> None:
+        """SUB: receive messages that begin with `topic`; not called twice for the same one."""
+        raise self.backend.unsupported("protocol.sub", "only a sub socket subscribes")
+
+    def unsubscribe(self, topic: bytes) -> None:
+        """SUB: undo `subscribe`; called only for a topic that is subscribed."""
+        raise self.backend.unsupported("protocol.sub", "only a sub socket subscribes")
+
+
+class NativeSocket(NativeContext):
+    """One open socket of one library.
+
+    `handle` is the engine's: it owns the C socket from construction on. Every method below runs its
+    C calls between `with self.handle:`, which checks that the socket is open and of this process,
+    and locks it where the library needs that; they raise `Closed` or `ForkedError` otherwise.
+    Methods translate errors of their library with `Backend.error`.
+    """
+
+    protocol: Protocol
+    raw: bool
+
+    @abc.abstractmethod
+    def listen(self, address: Address) -> NativeEndpoint:
+        """Bind. Port 0 has been asked for when `address.port == 0`; the result tells the real one.
+
+        Raises:
+            AddressInUse, AddressInvalid, PermissionDenied: as the names say.
+        """
+
+    @abc.abstractmethod
+    def dial(self, address: Address) -> NativeEndpoint:
+        """Start to connect in the background; a refused connection is tried again."""
+
+    @abc.abstractmethod
+    def close_endpoint(self, endpoint: NativeEndpoint) -> None:
+        """Unbind or disconnect; closing an endpoint that is gone does nothing."""
 
     def subscribe(self, topic: bytes) -> None:
         """SUB: receive messages that begin with `topic`; not called twice for the same one.
@@ -169,6 +187,18 @@ class NativeSocket(abc.ABC):
     def unsubscribe(self, topic: bytes) -> None:
         """SUB and DISH: undo `subscribe`; called only for a topic that is subscribed."""
         raise self.backend.unsupported("protocol.sub", f"a {self.protocol} socket cannot subscribe")
+
+    def open_context(self) -> NativeContext:
+        """A context: an independent request, survey, subscription or answer.
+
+        Called where the library has `contexts`, for the protocols that have such a state and are
+        not raw; it may lack them for one of those.
+
+        Raises:
+            UnsupportedFeature: it does.
+            StateError: it is too late to begin with contexts on this socket.
+        """
+        raise self.backend.unsupported("contexts", f"it has none for a {self.protocol} socket")
 
     @abc.abstractmethod
     def statistics(self) -> dict[str, int]:
@@ -242,7 +272,9 @@ class Backend(abc.ABC):
         if not self.supports(feature):
             raise self.unsupported(feature)
 
-    def unsupported(self, feature: str, reason: str = "") -> UnsupportedFeature:
+    def unsupported(
+        self, feature: str, reason: str = "", *, needed: str = ""
+    ) -> UnsupportedFeature:
         """The refusal of `feature`, worded from its record, or for a `reason` of this socket's."""
         # Not `or`: an absent Support is false.
         support = self.features.get(feature, absent("there is no such feature"))
@@ -252,8 +284,9 @@ class Backend(abc.ABC):
         text = f"{found} does not support {feature}"
         if reason:
             text += f": {reason}"
-        if support.needed:
-            text += f" (needs {support.needed})"
+        needed = needed or support.needed
+        if needed:
+            text += f" (needs {needed})"
         if own:
             from .registry import backends_with
 
@@ -264,7 +297,7 @@ class Backend(abc.ABC):
         error.feature = feature
         error.library = self.name
         error.found = self.library.version_text
-        error.needed = support.needed
+        error.needed = needed
         return error
 
     @abc.abstractmethod

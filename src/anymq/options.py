@@ -7,17 +7,15 @@ one is refused in the same words everywhere and before any C code sees it.
 from __future__ import annotations
 
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypedDict, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypedDict, TypeVar, overload
 
 from .errors import OptionError
 from .protocols import Protocol
 from .security import CurveConfig, PlainConfig, TLSConfig
-
-if TYPE_CHECKING:
-    from .socket import Socket
 
 __all__ = [
     "OPTIONS",
@@ -246,25 +244,32 @@ def _out_of_range(spec: OptionSpec, value: Any) -> OptionError:
 T = TypeVar("T")
 
 
+class OptionHolder(typing.Protocol):
+    """A socket or a context, as its options see it."""
+
+    def _get_option(self, name: str) -> Any: ...
+    def _set_option(self, name: str, value: Any) -> None: ...
+
+
 class Option(Generic[T]):
-    """An option as an attribute of `Socket`."""
+    """An option as an attribute of a `Socket` or a `Context`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.__doc__ = f"{OPTIONS[name].doc} ({OPTIONS[name].unit or OPTIONS[name].kind})"
 
     @overload
-    def __get__(self, socket: None, owner: type[Socket]) -> Self: ...
+    def __get__(self, holder: None, owner: type[OptionHolder]) -> Self: ...
     @overload
-    def __get__(self, socket: Socket, owner: type[Socket]) -> T: ...
-    def __get__(self, socket: Socket | None, owner: type[Socket]) -> Self | T:
-        if socket is None:
+    def __get__(self, holder: OptionHolder, owner: type[OptionHolder]) -> T: ...
+    def __get__(self, holder: OptionHolder | None, owner: type[OptionHolder]) -> Self | T:
+        if holder is None:
             return self
-        value: T = socket._get_option(self.name)
+        value: T = holder._get_option(self.name)
         return value
 
-    def __set__(self, socket: Socket, value: T) -> None:
-        socket._set_option(self.name, value)
+    def __set__(self, holder: OptionHolder, value: T) -> None:
+        holder._set_option(self.name, value)
 
 
 class SocketOptions(TypedDict, total=False):

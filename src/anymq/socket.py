@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from . import _lifetime
 from ._awaiting import AwaitingCalls
 from ._events import peer_event
+from ._exchange import Exchange
 from ._limits import DEFAULT, TimeLimit, limit_argument
 from ._selection import Plan, plan
 from .abc import Backend, PeerEvent
+from .context import CONTEXTUAL, Context, Contexts
 from .endpoints import Dialer, Listener
-from .errors import Closed, ForkedError, OptionError, StateError, Timeout
+from .errors import Closed, ForkedError, OptionError, Timeout
 from .message import Message
 from .options import (
     OPTIONS,
@@ -38,7 +38,7 @@ from .url import parse
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from .abc import NativeEndpoint
+    from .abc import NativeEndpoint, NativeSocket
     from .options import SocketOptions
 
 __all__ = ["DEFAULT", "Socket"]
@@ -51,7 +51,7 @@ ANSWERED: Final = frozenset({Protocol.REQ, Protocol.SURVEYOR})
 """Protocols on which what is received belongs to what was sent last."""
 
 
-class Socket(AwaitingCalls):
+class Socket(Exchange, AwaitingCalls):
     """A messaging socket of any library.
 
     Args:
@@ -76,6 +76,7 @@ class Socket(AwaitingCalls):
     __slots__ = (
         "__weakref__",
         "_backend",
+        "_contexts",
         "_handle",
         "_headed",
         "_mapping",
@@ -87,6 +88,8 @@ class Socket(AwaitingCalls):
         "_topics",
         "_topics_lock",
     )
+
+    _native: NativeSocket
 
     send_timeout = Option[float | None]("send_timeout")
     recv_timeout = Option[float | None]("recv_timeout")
@@ -145,6 +148,7 @@ class Socket(AwaitingCalls):
         self._name = ""
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
+        self._contexts = Contexts()
         self._here = None
         self._loops = []
         if (
@@ -254,31 +258,6 @@ class Socket(AwaitingCalls):
 
     # Messages
 
-    def send(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> None:
-        """Send one message, whole or not at all.
-
-        Raises:
-            Timeout: no peer took it in time (`WouldBlock` for `timeout=0`); nothing was sent.
-            StateError: the protocol does not allow it, or not now.
-            TypeError: not bytes-like.
-        """
-        if timeout is DEFAULT:
-            self._handle.send(data)
-        else:
-            self._handle.send(data, timeout)
-
-    def recv(self, *, timeout: TimeLimit = DEFAULT) -> bytes:
-        """Receive one message.
-
-        Raises:
-            Timeout: none came in time (`WouldBlock` for `timeout=0`).
-            StateError: the protocol does not allow it, or not now; or the message has several
-                parts, and stays receivable with `recv_parts`.
-        """
-        if timeout is DEFAULT:
-            return self._handle.recv()
-        return self._handle.recv(timeout)
-
     def recv_into(self, buffer: Buffer, *, timeout: TimeLimit = DEFAULT) -> int:
         """Receive one message into a writable buffer; its size in bytes.
 
@@ -336,42 +315,6 @@ class Socket(AwaitingCalls):
         self._backend.require("multipart")
         return self._handle.recv_parts(*limit_argument(timeout))
 
-    def request(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
-        """REQ: send, then receive the reply to that request.
-
-        The time limit is for both together; `DEFAULT` gives each its own.
-        """
-        self._must_be(Protocol.REQ, "request")
-        if timeout is DEFAULT or timeout is None or timeout == 0:
-            self.send(data, timeout=timeout)
-            return self.recv(timeout=timeout)
-        end = time.monotonic() + timeout
-        self.send(data, timeout=timeout)
-        return self.recv(timeout=max(0.001, end - time.monotonic()))
-
-    def survey(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> list[bytes]:
-        """SURVEYOR: ask, and gather the answers until `survey_time` or `timeout` is over."""
-        self._must_be(Protocol.SURVEYOR, "survey")
-        limit = self.survey_time
-        if timeout is not DEFAULT and timeout is not None:
-            limit = min(limit, check_option("recv_timeout", timeout))
-        self.send(data)
-        end = time.monotonic() + limit
-        answers: list[bytes] = []
-        while (left := end - time.monotonic()) > 0:
-            try:
-                answers.append(self.recv(timeout=left))
-            except (Timeout, StateError):
-                break
-        return answers
-
-    def _must_be(self, protocol: Protocol, call: str) -> None:
-        if self._protocol is not protocol or self._raw:
-            raise StateError(
-                f"{call}() is for {protocol} sockets, and this is a {self!r}",
-                backend=self._backend.name,
-            )
-
     def __iter__(self) -> Iterator[bytes]:
         """Messages until the socket is closed."""
         while True:
@@ -380,38 +323,6 @@ class Socket(AwaitingCalls):
             except Closed:
                 return
             yield message
-
-    # Subscriptions
-
-    def subscribe(self, topic: Buffer = b"") -> None:
-        """SUB: receive messages that begin with `topic`; subscribing twice is once.
-
-        DISH: join the group of this name.
-
-        Raises:
-            UnsupportedFeature: not a socket that subscribes.
-        """
-        key = _topic(topic)
-        with self._topics_lock:
-            if key not in self._topics:
-                self._native.subscribe(key)
-                self._topics.add(key)
-
-    def unsubscribe(self, topic: Buffer) -> None:
-        """SUB: end the subscription of `topic`; DISH: leave the group.
-
-        Raises:
-            OptionError: it is not subscribed.
-        """
-        key = _topic(topic)
-        with self._topics_lock:
-            if key not in self._topics:
-                if self.closed or not self._topics:
-                    with self._handle:
-                        pass
-                raise OptionError(f"topic {key!r} is not subscribed", backend=self._backend.name)
-            self._native.unsubscribe(key)
-            self._topics.discard(key)
 
     # Peers
 
@@ -488,6 +399,25 @@ class Socket(AwaitingCalls):
         """
         return self._handle.flush(timeout)
 
+    # Contexts
+
+    def open_context(self) -> Context:
+        """An independent request, survey, subscription or answer; hundreds run at once.
+
+        Raises:
+            UnsupportedFeature: the library has none (`contexts`), or none for this protocol.
+            StateError: not now, where anymq makes them itself (`docs/contexts.md`).
+        """
+        self._backend.require("contexts")
+        if self._raw or self._protocol not in CONTEXTUAL:
+            kind = f"{'raw ' * self._raw}{self._protocol}"
+            raise self._backend.unsupported("contexts", f"a {kind} socket has none")
+        context = Context(self, self._native.open_context())
+        self._contexts.add(context)
+        if self.closed:
+            context.close()
+        return context
+
     # Options and the library's own
 
     @property
@@ -556,21 +486,12 @@ class Socket(AwaitingCalls):
 
         What was sent and has not left is given up to `linger` seconds; Ctrl-C ends that wait.
         """
+        self._contexts.close(self._handle)
         self._handle.close()
 
     def _abandon(self) -> None:
+        self._contexts.abandon()
         self._handle.abandon()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self, _warn: Any = warnings.warn, _getpid: Any = os.getpid) -> None:
         handle = getattr(self, "_handle", None)
@@ -586,9 +507,3 @@ class Socket(AwaitingCalls):
 
 _used_by: dict[Backend, int] = {}
 """The process that first opened a socket of a library."""
-
-
-def _topic(topic: Buffer) -> bytes:
-    if isinstance(topic, str):
-        raise TypeError("a topic is bytes, not str: pass text.encode() instead")
-    return bytes(memoryview(topic))

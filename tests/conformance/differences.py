@@ -60,6 +60,11 @@ def _hands_down_descriptors(backend: Backend) -> bool:
         return stat.S_ISSOCK(os.fstat(fd).st_mode) and os.get_inheritable(fd)
 
 
+def _makes_contexts(backend: Backend) -> bool:
+    """Whether anymq itself makes contexts, over a socket of another kind."""
+    return backend.features["contexts"].status == "emulated"
+
+
 DIFFERENCES: dict[str, Difference] = {
     "D2": Difference(
         "the library always sends small messages at once: `tcp_nodelay=False` is refused",
@@ -133,6 +138,14 @@ DIFFERENCES: dict[str, Difference] = {
         lambda backend: backend.wire == "zmtp",
         only={"pattern": frozenset({"pair-pair"})},
         run=False,
+    ),
+    "D40": Difference(
+        "the first context must be opened before the socket listens or dials",
+        _makes_contexts,
+    ),
+    "D41": Difference(
+        "a socket that has contexts speaks through them alone",
+        _makes_contexts,
     ),
     "D35": Difference(
         "a connection that comes or goes while its socket is closed may end the process: two "

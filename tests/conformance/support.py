@@ -162,6 +162,16 @@ def fill(sender: anymq.Socket, *, patience: float = 0.5) -> int:
     pytest.fail("there is no end to what this socket takes")
 
 
+async def afill(sender: anymq.Socket, *, patience: float = 0.5) -> int:
+    """`fill`, awaited: a library may take more of what is sent by event loops."""
+    for count in range(100_000):
+        try:
+            await sender.asend(b"x" * 100_000, timeout=patience)
+        except Timeout:
+            return count
+    pytest.fail("there is no end to what this socket takes")
+
+
 _marks = itertools.count()
 
 
@@ -288,6 +298,16 @@ class Sockets:
             taken.close()
 
 
+def open_contexts(socket: anymq.Socket, count: int = 1) -> list[anymq.Context]:
+    """So many contexts of a socket; where this library has none for its protocol the test ends."""
+    try:
+        return [socket.open_context() for _ in range(count)]
+    except anymq.UnsupportedFeature as error:
+        if error.feature != "contexts":
+            raise
+        pytest.skip(str(error))
+
+
 # Programs in processes of their own
 
 
@@ -406,6 +426,7 @@ __all__ = [
     "Timeout",
     "UnderTest",
     "WouldBlock",
+    "afill",
     "descriptors",
     "drain",
     "eventually",
@@ -414,6 +435,7 @@ __all__ = [
     "mapped",
     "missing",
     "no_more",
+    "open_contexts",
     "run_program",
     "start_program",
     "subscriptions_settled",

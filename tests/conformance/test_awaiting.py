@@ -11,7 +11,7 @@ import pytest
 import anymq
 
 from .loops import Loop
-from .support import LIMIT, Pattern, Sockets, fill, subscriptions_settled
+from .support import LIMIT, Pattern, Sockets, afill, subscriptions_settled
 from .timing import timely
 
 ONE_WAY = ("push-pull", "pair-pair", "pub-sub")
@@ -544,16 +544,16 @@ def test_waiting_costs_no_processor_time(sockets: Sockets, loop: Loop) -> None:
 def test_a_full_peer_and_time(sockets: Sockets, loop: Loop) -> None:
     """A send that waits for a peer to read goes on when it does."""
     push, pull = sockets.pair("push", "pull")
-    count = fill(push)
 
-    async def drain() -> None:
-        for _ in range(count + 1):
+    async def drain(count: int) -> None:
+        for _ in range(count):
             await pull.arecv()
 
     async def main() -> None:
+        count = await afill(push)
         async with loop.group() as group:
             await loop.settle()
-            group.start(drain())
+            group.start(drain(count + 1))
             await push.asend(b"x" * 100_000, timeout=LIMIT)
 
     loop.run(main)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 import anymq
 
 from .loops import Loop
-from .support import LIMIT, Sockets, fill
+from .support import LIMIT, Sockets, afill
 
 ROUNDS = 200
 
@@ -97,10 +99,10 @@ def test_the_next_in_line_is_served(sockets: Sockets, loop: Loop) -> None:
 
 def test_a_cancelled_send_has_not_sent(sockets: Sockets, loop: Loop) -> None:
     push, pull = sockets.pair("push", "pull")
-    count = fill(push)
     log: list[Any] = []
 
     async def main() -> None:
+        count = await afill(push)
         async with loop.group() as group:
             tasks = [
                 group.start(recording(log, lambda n=n: push.asend(b"no %d" % n))) for n in range(10)
@@ -170,38 +172,69 @@ def test_a_cancelled_request_is_forgotten(sockets: Sockets, loop: Loop) -> None:
 
 
 def test_every_message_is_accounted_for(sockets: Sockets, loop: Loop) -> None:
-    """Tasks are cancelled at random, on both sides; what was sent is received, once and whole."""
+    """Tasks are cancelled at random, on both sides; what was sent is received, once and whole.
+
+    `bench/soak.py` does the same with a thousand tasks, and for as long as one likes.
+    """
     push, pull = sockets.pair("push", "pull")
     chance = random.Random(7)
+    numbers = itertools.count()
     sent: list[bytes] = []
     got: list[bytes] = []
 
-    async def send(number: int) -> None:
-        message = b"%d:" % number + bytes(chance.randrange(2000))
-        await push.asend(message)
-        sent.append(message)
+    def message() -> bytes:
+        return b"%d:" % next(numbers) + chance.randbytes(chance.randrange(2000))
+
+    def limit() -> float:
+        return chance.uniform(0.0001, 0.02) if chance.random() < 0.2 else LIMIT
+
+    async def send() -> None:
+        one = message()
+        with suppress(anymq.Timeout):
+            await push.asend(one, timeout=limit())
+            sent.append(one)
+
+    async def send_many() -> None:
+        many = [message() for _ in range(chance.randrange(1, 20))]
+        told = 0
+        try:
+            told = await push.asend_many(many, timeout=limit())
+        except BaseException as error:
+            told = error.sent  # type: ignore[attr-defined]
+            if not isinstance(error, anymq.Timeout):
+                raise
+        finally:
+            sent.extend(many[:told])
 
     async def receive() -> None:
-        got.append(await pull.arecv())
+        with suppress(anymq.Timeout):
+            got.append(await pull.arecv(timeout=limit()))
+
+    async def receive_many() -> None:
+        with suppress(anymq.Timeout):
+            got.extend(await pull.arecv_many(chance.randrange(1, 20), timeout=limit()))
 
     async def main() -> None:
-        for turn in range(30):
+        for turn in range(40):
+            calls = [send] * (40, 10)[turn % 2] + [send_many] * 4
+            calls += [receive] * (10, 40)[turn % 2] + [receive_many] * 4
+            chance.shuffle(calls)
             async with loop.group() as group:
-                tasks = [group.start(send(turn * 100 + n)) for n in range(40)]
-                tasks += [group.start(receive()) for _ in range(40)]
+                tasks = [group.start(call()) for call in calls]
                 chance.shuffle(tasks)
                 for task in tasks:
                     if chance.random() < 0.3:
                         await loop.sleep(0)
-                    if chance.random() < 0.7:
+                    if chance.random() < 0.5:
                         task.cancel()
                 await loop.sleep(0.01)
                 for task in tasks:
                     task.cancel()
+        # The end is received only once all has come that was sent.
         await push.asend(b"end")
-        while (message := await pull.arecv()) != b"end":
-            got.append(message)
+        while (one := await pull.arecv()) != b"end":
+            got.append(one)
 
     loop.run(main)
     assert sorted(got) == sorted(sent)
-    assert len(sent) > 30
+    assert len(sent) > 100

@@ -102,6 +102,61 @@ def test_req_here_router_there(
         assert req.recv() == b"answer"
 
 
+def test_contexts_here_req_there(zmtp: Backend, transport: str, sockets: Sockets) -> None:
+    """Two strangers' requests are held at once and answered in the other order."""
+    rep = sockets.open("rep")
+    first, second = rep.open_context(), rep.open_context()
+    url = rep.listen(sockets.url(transport)).url
+    with Peer("pyzmq", "req", "dial", url) as one, Peer("pyzmq", "req", "dial", url) as other:
+        one.ready()
+        other.ready()
+        one.send(b"one")
+        assert first.recv() == b"one"
+        other.send(b"other")
+        assert second.recv() == b"other"
+        second.send(b"to other")
+        assert other.recv() == b"to other"
+        first.send(b"to one")
+        assert one.recv() == b"to one"
+
+
+def test_contexts_here_router_there(
+    zmtp: Backend, transport: str, sockets: Sockets, tmp_path: Path
+) -> None:
+    """Two requests are outstanding on one connection, and are answered in the other order."""
+    req = sockets.open("req")
+    first, second = req.open_context(), req.open_context()
+    url = foreign_url(transport, tmp_path)
+    with Peer("pyzmq", "router", "listen", url) as peer:
+        peer.ready()
+        req.dial(url)
+        first.send(b"first")
+        one = peer.recv_parts()
+        second.send(b"second")
+        other = peer.recv_parts()
+        assert (one[-1], other[-1]) == (b"first", b"second")
+        peer.send(*other[:-1], b"to second")
+        peer.send(*one[:-1], b"to first")
+        assert (first.recv(), second.recv()) == (b"to first", b"to second")
+
+
+def test_contexts_here_rep_there(
+    zmtp: Backend, transport: str, sockets: Sockets, tmp_path: Path
+) -> None:
+    req = sockets.open("req")
+    contexts = [req.open_context() for _ in range(3)]
+    url = foreign_url(transport, tmp_path)
+    with Peer("pyzmq", "rep", "listen", url) as peer:
+        peer.ready()
+        req.dial(url)
+        for context in contexts:
+            context.send(b"question")
+        for number, context in enumerate(contexts):
+            assert peer.recv() == b"question"
+            peer.send(b"%d" % number)
+            assert context.recv() == b"%d" % number
+
+
 def test_topics_are_filtered(zmtp: Backend, transport: str, sockets: Sockets) -> None:
     """A subscription made here is known to the publisher there, and only it gets through.
 

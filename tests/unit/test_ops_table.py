@@ -21,6 +21,8 @@ POINTERS = [
     "wait_send",
     "wait_recv",
     "interrupt",
+    "ask",
+    "forgo",
     "drained",
     "peers",
     "peer_fd",

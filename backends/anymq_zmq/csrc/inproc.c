@@ -19,7 +19,7 @@ static void join(azmq_sock *dialler, uint32_t dialler_endpoint, azmq_sock *liste
     uint64_t link = ++dialler->lib->next_link;
     a->link = link;
     a->other = listener;
-    snprintf(a->peer, sizeof a->peer, "%s", name);
+    azmq_name_connection(a, "", name);
     azmq_ready(dialler, a, 0);
     azmq_connection *b = azmq_add_connection(listener, listener_endpoint);
     if (b == NULL)
@@ -27,7 +27,7 @@ static void join(azmq_sock *dialler, uint32_t dialler_endpoint, azmq_sock *liste
     b->link = link;
     b->other = dialler;
     b->accepted = 1;
-    snprintf(b->peer, sizeof b->peer, "%s", name);
+    azmq_name_connection(b, "", name);
     azmq_ready(listener, b, 0);
 }
 

@@ -121,6 +121,7 @@ static void peer_of(int fd, const char *local, char *peer, size_t size)
 static void appeared(azmq_sock *s, int event, int fd, const char *address)
 {
     int accepted = event == ACCEPTED;
+    char peer[AZMQ_URL_SIZE];
     azmq_endpoint *e = meant(s, accepted, address, accepted ? fd : -1);
     if (e == NULL)
         return; /* the last word of an endpoint that was closed */
@@ -130,12 +131,9 @@ static void appeared(azmq_sock *s, int event, int fd, const char *address)
         return;
     c->fd = fd;
     c->accepted = accepted;
-    snprintf(c->local, sizeof c->local, "%s", address);
     if (accepted)
-        peer_of(fd, port_of(address) == 0 && e->actual[0] ? e->actual : address, c->peer,
-                sizeof c->peer);
-    else
-        snprintf(c->peer, sizeof c->peer, "%s", e->given);
+        peer_of(fd, port_of(address) == 0 && e->actual[0] ? e->actual : address, peer, sizeof peer);
+    azmq_name_connection(c, address, accepted ? peer : e->given);
     if (!shakes_hands(s))
         azmq_ready(s, c, event);
 }

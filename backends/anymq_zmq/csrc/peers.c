@@ -112,6 +112,29 @@ int azmq_still_listening(azmq_sock *s, uint32_t number)
     return 0;
 }
 
+static char no_name[1];
+
+static char *kept(const char *name)
+{
+    char *copy = name[0] != '\0' ? strdup(name) : NULL;
+    return copy != NULL ? copy : no_name;
+}
+
+static void forget_names(const azmq_connection *c)
+{
+    if (c->local != no_name)
+        free(c->local);
+    if (c->peer != no_name)
+        free(c->peer);
+}
+
+void azmq_name_connection(azmq_connection *c, const char *local, const char *peer)
+{
+    forget_names(c);
+    c->local = kept(local);
+    c->peer = kept(peer);
+}
+
 azmq_connection *azmq_add_connection(azmq_sock *s, uint32_t endpoint)
 {
     azmq_connection *all =
@@ -125,6 +148,7 @@ azmq_connection *azmq_add_connection(azmq_sock *s, uint32_t endpoint)
     memset(c, 0, sizeof *c);
     c->fd = -1;
     c->endpoint = endpoint;
+    c->local = c->peer = no_name;
     c->number = ++s->next_number;
     return c;
 }
@@ -172,6 +196,7 @@ void azmq_drop_connection(azmq_sock *s, size_t index, int native)
     s->connection_count--;
     if (gone.ready)
         azmq_push_event(s, ANYMQ_EV_DISCONNECTED, native, 0, gone.number, gone.peer);
+    forget_names(&gone);
 }
 
 void azmq_push_event(azmq_sock *s, int kind, int native, int code, uint32_t peer,
@@ -213,6 +238,8 @@ void azmq_push_event(azmq_sock *s, int kind, int native, int code, uint32_t peer
 
 void azmq_free_peers(azmq_sock *s)
 {
+    for (size_t i = 0; i < s->connection_count; i++)
+        forget_names(&s->connections[i]);
     free(s->endpoints);
     free(s->connections);
     free(s->ring);

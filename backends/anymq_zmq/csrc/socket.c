@@ -271,6 +271,26 @@ int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
     return 0;
 }
 
+int azmq_become(azmq_sock *s, int type)
+{
+    const azmq_api *api = &s->lib->api;
+    int error = 0, none = 0;
+    size_t size = sizeof s->fd;
+    void *ctx = azmq_context(s->lib, &error);
+    if (ctx == NULL)
+        return error;
+    void *fresh = api->socket(ctx, type);
+    if (fresh == NULL)
+        return api->get_errno();
+    api->setsockopt(s->native, AZMQ_OPT_LINGER, &none, sizeof none);
+    api->close(s->native);
+    s->native = fresh;
+    s->type = type;
+    if (api->getsockopt(s->native, AZMQ_OPT_FD, &s->fd, &size) != 0)
+        s->fd = -1;
+    return 0;
+}
+
 /* Before 4.2.3 a connection that is lost while a socket with ZMQ_IMMEDIATE lingers for a limited
  * time aborts the process when the time is over. Such sockets linger without a limit there: until
  * the peer has taken what was sent, or has left. */

@@ -41,8 +41,8 @@ typedef struct azmq_connection {
     uint32_t number;
     uint64_t link; /* inproc: the same on both sides */
     struct azmq_sock *other;
-    char local[AZMQ_URL_SIZE]; /* what the monitor calls it */
-    char peer[AZMQ_URL_SIZE];  /* what people call it */
+    char *local; /* what the monitor calls it */
+    char *peer;  /* what people call it; both are never NULL, and freed with it: see peers.c */
 } azmq_connection;
 
 typedef struct azmq_counts {
@@ -96,6 +96,7 @@ typedef struct azmq_sock {
 
 /* socket.c; each returns 0 or the library's error number */
 int azmq_socket(azmq_lib *lib, int type, azmq_sock **result);
+int azmq_become(azmq_sock *sock, int type); /* before it has an endpoint; it loses its options */
 int azmq_listen(azmq_sock *sock, const char *url, uint32_t *number, char *actual, size_t size);
 int azmq_dial(azmq_sock *sock, const char *url, uint32_t *number, uint32_t *peer);
 int azmq_close_endpoint(azmq_sock *sock, uint32_t number);
@@ -120,6 +121,7 @@ azmq_endpoint *azmq_find_endpoint(azmq_sock *sock, uint32_t number);
 azmq_endpoint *azmq_find_twin(azmq_sock *sock, const azmq_endpoint *of);
 void azmq_drop_endpoint(azmq_sock *sock, uint32_t number, int keep_connections);
 azmq_connection *azmq_add_connection(azmq_sock *sock, uint32_t endpoint);
+void azmq_name_connection(azmq_connection *connection, const char *local, const char *peer);
 void azmq_drop_connection(azmq_sock *sock, size_t index, int native);
 void azmq_ready(azmq_sock *sock, azmq_connection *connection, int native);
 void azmq_set_ready(azmq_sock *sock, azmq_connection *connection, int ready);

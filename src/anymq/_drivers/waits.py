@@ -125,8 +125,15 @@ class Waits(ABC):
 
     async def receive(self, timeout: float | None) -> bytes:
         """The next message, behind those who wait already."""
+        if timeout == 0:
+            raise self._late(0, "receive")
         waiter: Waiter[bytes] = Waiter(None)
-        await self._wait(waiter, self.receivers, timeout, "receive")
+        queue = self.receivers
+        queue.append(waiter)
+        if len(queue) == 1:
+            self._want(queue)
+        if not await self.sleep(waiter, queue, timeout):
+            raise self._late(timeout, "receive")
         if waiter.error is not None:
             raise waiter.error
         assert waiter.value is not None
@@ -218,6 +225,8 @@ class Waits(ABC):
 
     def _deliver(self, queue: Queue) -> bool:
         """Give messages to the plain receives that are first in the queue; False: all are taken."""
+        if len(queue) == 1:
+            return self._deliver_one(queue)
         count = 0
         for waiter in queue:
             if waiter.attempt is not None or count == TURN:
@@ -231,6 +240,18 @@ class Waits(ABC):
         for message in messages:
             self._settle(queue.popleft(), value=message)
         return len(messages) == count
+
+    def _deliver_one(self, queue: Queue) -> bool:
+        """The same for one alone, as it mostly is."""
+        try:
+            message = self.handle.recv_nowait()
+        except AnymqError as error:
+            self._settle(queue.popleft(), error=error)
+            return True
+        if message is None:
+            return False
+        self._settle(queue.popleft(), value=message)
+        return True
 
     def _settle(
         self,

@@ -106,6 +106,11 @@ int amq_group_change(int group, int fd, int mask)
     return group_control(group, EPOLL_CTL_MOD, fd, mask);
 }
 
+void amq_group_remove(int group, int fd)
+{
+    epoll_ctl(group, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int amq_group_poll(int group, int wake)
 {
     struct epoll_event events[4];

@@ -29,12 +29,18 @@ typedef struct Stash {
     anymq_msg parts[];
 } Stash;
 
+struct Handle;
+
 /* One event loop's interest in a handle, see watch.c. */
 typedef struct WatchLink {
     struct WatchLink *next;
     int wanted; /* mask of directions */
+    int told;   /* those of them that have been told of (ANYMQ_TELLS) */
     int wake;
 } WatchLink;
+void amq_watch_link(struct Handle *h, WatchLink *link);
+void amq_watch_unlink(struct Handle *h, WatchLink *link);
+void amq_watch_want(struct Handle *h, WatchLink *link, int wanted);
 #define WATCH_ALL (ANYMQ_READABLE | ANYMQ_WRITABLE)
 
 typedef struct Handle {
@@ -57,6 +63,7 @@ typedef struct Handle {
     pthread_mutex_t watch_lock;
     WatchLink *watches;  /* guarded by watch_lock */
     atomic_int watched;  /* what all of them want */
+    struct Hub *hub;     /* of its contexts, where the engine makes them: see branch.c */
     int64_t send_timeout, recv_timeout, linger; /* ns or FOREVER */
     _Atomic uint64_t sent, received;
     _Atomic int64_t last_send; /* monotonic ns, coarse; only kept where close() needs it */
@@ -71,6 +78,8 @@ extern atomic_uint amq_generation;
 int amq_process_init(void);
 void amq_set_main_thread(unsigned long ident);
 bool amq_in_main_thread(void);
+/* A thread that no signal is delivered to. 0, or an error number. */
+int amq_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* clock.c: time, poll and wake-ups; all that depends on the platform */
 int64_t amq_now(void);
@@ -87,6 +96,7 @@ void amq_wake_close(int fd);
 int amq_group_open(void);
 int amq_group_add(int group, int fd, int mask);
 int amq_group_change(int group, int fd, int mask);
+void amq_group_remove(int group, int fd);
 /* The masks of those that had an edge; `wake` is cleared when it is among them. */
 int amq_group_poll(int group, int wake);
 
@@ -176,6 +186,11 @@ PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 void amq_stash_free(Handle *h); /* all of it; with the native socket still open */
 /* Where what is received answers what was sent last, the next send makes void what was put aside. */
 void amq_forget_answers(Handle *h);
+
+/* branch.c */
+PyObject *amq_branch(Handle *h, PyObject *const *args, Py_ssize_t nargs);
+int amq_fail_hub(Handle *h);  /* the socket's own calls, once it has branches */
+void amq_hub_stop(Handle *h); /* before the native socket is closed */
 
 /* handle.c */
 extern PyTypeObject *amq_handle_class;

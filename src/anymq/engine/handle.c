@@ -18,6 +18,9 @@ static const char *lacking(const anymq_ops *ops)
     if (ops->traits & ANYMQ_NATIVE_WAIT) {
         NEEDS(wait_send) NEEDS(wait_recv) NEEDS(interrupt)
     }
+    if (ops->traits & ANYMQ_TELLS) {
+        NEEDS(ask) NEEDS(forgo) NEEDS(interrupt)
+    }
 #undef NEEDS
     return NULL;
 }
@@ -200,6 +203,7 @@ CHECKED(amq_peers, 0, 1)
 CHECKED(amq_wait_peers, 3, 3)
 CHECKED(amq_next_event, 0, 1)
 CHECKED(amq_flush, 0, 1)
+CHECKED(amq_branch, 2, 2)
 
 static PyMethodDef methods[] = {
     FAST("send", checked_amq_send, "Send one message."),
@@ -227,6 +231,7 @@ static PyMethodDef methods[] = {
     FAST("wait_peers", checked_amq_wait_peers, "Wait for peers; False when the time is over."),
     FAST("next_event", checked_amq_next_event, "The next peer event, or None."),
     FAST("flush", checked_amq_flush, "Whether all that was sent has left."),
+    FAST("branch", checked_amq_branch, "A context that the engine makes: its two addresses."),
     {"close", (PyCFunction)(void (*)(void))handle_close, METH_NOARGS,
      PyDoc_STR("Close within the linger.")},
     {"abandon", (PyCFunction)(void (*)(void))handle_abandon, METH_NOARGS,

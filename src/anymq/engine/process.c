@@ -6,6 +6,8 @@
  */
 #include "engine.h"
 
+#include <signal.h>
+
 atomic_uint amq_generation;
 
 static unsigned long main_thread;
@@ -30,6 +32,16 @@ int amq_process_init(void)
 void amq_set_main_thread(unsigned long ident)
 {
     main_thread = ident;
+}
+
+int amq_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for Python's threads */
+    int error = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
 }
 
 bool amq_in_main_thread(void)

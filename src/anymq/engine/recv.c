@@ -295,6 +295,8 @@ static int begin(Handle *h, PyObject *const *args, Py_ssize_t nargs, Py_ssize_t 
 {
     if (amq_timeout_arg(args, nargs, index, h->recv_timeout, timeout) < 0)
         return -1;
+    if (!h->can_recv && h->hub != NULL)
+        return amq_fail_hub(h);
     if (!h->can_recv)
         return amq_fail(h, amq_StateError, "a %U socket only sends; it cannot receive",
                         h->protocol);

@@ -149,6 +149,8 @@ static int check_direction(Handle *h)
 {
     if (h->can_send)
         return 0;
+    if (h->hub != NULL)
+        return amq_fail_hub(h);
     return amq_fail(h, amq_StateError, "a %U socket only receives; it cannot send", h->protocol);
 }
 

@@ -7,7 +7,6 @@
  */
 #include "engine.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #define SIGNAL_PERIOD (40 * NS_PER_MS) /* how often the main thread looks for signals */
@@ -79,6 +78,9 @@ static void *close_in_background(void *argument)
 
 static void release_engine_side(Handle *h)
 {
+    if (h->traits & ANYMQ_TELLS) /* a wait that began while it was being closed */
+        h->ops->forgo(h->sock, WATCH_ALL);
+    amq_hub_stop(h);
     amq_stash_free(h);
     int wake = atomic_exchange(&h->wake, -1);
     if (wake >= 0)
@@ -96,13 +98,8 @@ static void hand_over(Handle *h)
     if (copy != NULL) {
         *copy = c;
         pthread_t thread;
-        sigset_t all, before;
         atomic_fetch_add(&pending_closes, 1);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for Python's threads */
-        int failed = pthread_create(&thread, NULL, close_in_background, copy);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (!failed) {
+        if (amq_thread_start(&thread, close_in_background, copy) == 0) {
             pthread_detach(thread);
             return;
         }
@@ -129,8 +126,11 @@ static bool begin_close(Handle *h)
     if (wake >= 0)
         amq_wake_set(wake);
     amq_watches_tell(h, WATCH_ALL);
-    if (h->ops->interrupt != NULL)
+    if (h->ops->interrupt != NULL) {
+        Py_BEGIN_ALLOW_THREADS /* it takes a lock, whose holder may wait for the interpreter's */
         h->ops->interrupt(h->sock);
+        Py_END_ALLOW_THREADS
+    }
     return true;
 }
 

@@ -2,7 +2,9 @@
  *
  * A watch has one descriptor, which the loop registers once, for as long as it uses the socket.
  * Behind it are the library's own descriptors and a wake-up of the watch, all edge-triggered: a
- * message that nobody waits for wakes the loop once and not again and again.
+ * message that nobody waits for wakes the loop once and not again and again. A descriptor that tells
+ * what nobody waits for is left out until somebody does. A socket that tells of itself (a context) needs
+ * the wake-up alone, so that hundreds cost a descriptor each and no more.
  *
  * The order that loses nothing: attempt; when it would block, want() the direction; sleep. What
  * happens after that makes an edge. What happened before need not: an edge-triggered library
@@ -15,11 +17,14 @@
 #include <string.h>
 #include <structmember.h>
 
+enum { WOKEN = 4 }; /* beside the directions, in what the group tells */
+
 typedef struct Watch {
     PyObject_HEAD
     Handle *handle;
     WatchLink link;
-    int group;    /* descriptor of all descriptors */
+    int fd;       /* what the loop watches: the group, or the wake-up where that is all */
+    int group;    /* descriptor of all descriptors; -1 where the socket tells (ANYMQ_TELLS) */
     int known[3]; /* the library's descriptors in the group, by direction; -1: none */
 } Watch;
 
@@ -37,8 +42,10 @@ void amq_watches_tell(Handle *h, int ready)
 {
     lock_links(h);
     for (WatchLink *link = h->watches; link != NULL; link = link->next)
-        if (link->wanted & ready || ready == WATCH_ALL)
+        if (link->wanted & ready || ready == WATCH_ALL) {
+            link->told |= ready;
             amq_wake_set(link->wake);
+        }
     unlock_links(h);
 }
 
@@ -49,6 +56,34 @@ static void note_wanted(Handle *h)
     for (WatchLink *link = h->watches; link != NULL; link = link->next)
         wanted |= link->wanted;
     atomic_store(&h->watched, wanted);
+}
+
+void amq_watch_link(Handle *h, WatchLink *link)
+{
+    lock_links(h);
+    link->next = h->watches;
+    h->watches = link;
+    unlock_links(h);
+}
+
+void amq_watch_unlink(Handle *h, WatchLink *link)
+{
+    lock_links(h);
+    for (WatchLink **at = &h->watches; *at != NULL; at = &(*at)->next)
+        if (*at == link) {
+            *at = link->next;
+            break;
+        }
+    note_wanted(h);
+    unlock_links(h);
+}
+
+void amq_watch_want(Handle *h, WatchLink *link, int wanted)
+{
+    lock_links(h);
+    link->wanted = wanted;
+    note_wanted(h);
+    unlock_links(h);
 }
 
 static void set_wanted(Watch *w, int add, int remove)
@@ -75,35 +110,51 @@ static PyObject *watch_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUS
     Watch *w = (Watch *)allocate(type, 0);
     if (w != NULL) {
         w->known[1] = w->known[2] = -1;
-        w->group = amq_group_open();
-        w->link.wake = w->group < 0 ? -1 : amq_wake_open();
-        if (w->link.wake < 0 || amq_group_add(w->group, w->link.wake, WATCH_ALL) < 0) {
+        bool grouped = !(h->traits & ANYMQ_TELLS);
+        w->group = grouped ? amq_group_open() : -1;
+        w->link.wake = grouped && w->group < 0 ? -1 : amq_wake_open();
+        w->fd = grouped ? w->group : w->link.wake;
+        if (w->link.wake < 0 || (grouped && amq_group_add(w->group, w->link.wake, WOKEN) < 0)) {
             PyErr_SetFromErrno(PyExc_OSError);
             Py_CLEAR(w);
         } else {
             w->handle = (Handle *)Py_NewRef(object);
-            lock_links(h);
-            w->link.next = h->watches;
-            h->watches = &w->link;
-            unlock_links(h);
+            amq_watch_link(h, &w->link);
         }
     }
     amq_unuse(h);
     return (PyObject *)w;
 }
 
+/* Nobody waits in these directions any more. */
+static void forgo(Watch *w, int directions)
+{
+    Handle *h = w->handle;
+    int ended = w->link.wanted & directions;
+    set_wanted(w, 0, directions);
+    ended &= ~atomic_load(&w->handle->watched); /* another loop may wait for it still */
+    if (ended == 0 || h->ops->forgo == NULL)
+        return;
+    PyObject *type, *value, *traceback; /* this may run while an exception is on its way */
+    PyErr_Fetch(&type, &value, &traceback);
+    bool open = amq_use(h) == 0; /* or there is nothing left to be ended */
+    PyErr_Restore(type, value, traceback);
+    if (!open)
+        return;
+    Py_BEGIN_ALLOW_THREADS
+    for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
+        if (ended & direction)
+            h->ops->forgo(h->sock, direction);
+    Py_END_ALLOW_THREADS
+    amq_unuse(h);
+}
+
 static PyObject *watch_close(Watch *w, PyObject *Py_UNUSED(ignored))
 {
     Handle *h = w->handle;
     if (h != NULL) {
-        lock_links(h);
-        for (WatchLink **at = &h->watches; *at != NULL; at = &(*at)->next)
-            if (*at == &w->link) {
-                *at = w->link.next;
-                break;
-            }
-        note_wanted(h);
-        unlock_links(h);
+        forgo(w, WATCH_ALL);
+        amq_watch_unlink(h, &w->link);
         w->handle = NULL;
         Py_DECREF((PyObject *)h);
     }
@@ -111,7 +162,7 @@ static PyObject *watch_close(Watch *w, PyObject *Py_UNUSED(ignored))
         amq_wake_close(w->link.wake);
     if (w->group >= 0)
         amq_wake_close(w->group);
-    w->link.wake = w->group = -1;
+    w->link.wake = w->group = w->fd = -1;
     Py_RETURN_NONE;
 }
 
@@ -132,6 +183,11 @@ static int check_open(Watch *w)
     return -1;
 }
 
+static void tell_watches(void *handle, int direction)
+{
+    amq_watches_tell(handle, direction);
+}
+
 /* want(direction): a wait begins, after an attempt that would block. True: attempt again at once. */
 static PyObject *watch_want(Watch *w, PyObject *argument)
 {
@@ -147,8 +203,18 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     if (amq_use(h) < 0)
         return NULL;
     set_wanted(w, (int)direction, 0);
+    if (h->traits & ANYMQ_TELLS) {
+        Py_BEGIN_ALLOW_THREADS
+        h->ops->ask(h->sock, (int)direction, tell_watches, h);
+        Py_END_ALLOW_THREADS
+        amq_unuse(h);
+        Py_RETURN_FALSE;
+    }
     amq_lock(h);
+    PyThreadState *thread = h->traits & ANYMQ_SHORT_TRY ? NULL : PyEval_SaveThread();
     int fd = h->ops->wait_fd(h->sock, (int)direction);
+    if (thread != NULL)
+        PyEval_RestoreThread(thread);
     bool again;
     if (h->traits & ANYMQ_EDGE)
         again = h->ops->events(h->sock) & direction;
@@ -206,17 +272,40 @@ PyObject *amq_fileno(Handle *h, PyObject *argument)
     return PyLong_FromLong(fd);
 }
 
+/* Leave out the descriptors of these directions. */
+static void ignore(Watch *w, int directions)
+{
+    for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
+        if (directions & direction && w->known[direction] >= 0) {
+            amq_group_remove(w->group, w->known[direction]);
+            w->known[direction] = -1;
+        }
+}
+
+static int take_told(Watch *w)
+{
+    lock_links(w->handle);
+    amq_wake_clear(w->link.wake);
+    int told = w->link.told;
+    w->link.told = 0;
+    unlock_links(w->handle);
+    return told;
+}
+
 /* poll(): the directions that are wanted and may be ready, which are then wanted no longer. */
 static PyObject *watch_poll(Watch *w, PyObject *Py_UNUSED(ignored))
 {
     if (check_open(w) < 0)
         return NULL;
     Handle *h = w->handle;
-    int ready = amq_group_poll(w->group, w->link.wake);
+    int ready = w->group >= 0 ? amq_group_poll(w->group, w->link.wake) : take_told(w);
     int wanted = w->link.wanted;
     if (!amq_is_open(h))
         ready = wanted;
-    else if (h->traits & ANYMQ_EDGE && wanted != 0 && ready != 0) {
+    else if (!(h->traits & ANYMQ_EDGE)) {
+        ignore(w, ready & ~wanted);
+        ready |= ready & WOKEN ? wanted : 0;
+    } else if (wanted != 0 && ready != 0) {
         if (amq_use(h) < 0)
             return NULL;
         amq_lock(h);
@@ -236,7 +325,7 @@ static PyObject *watch_leave(Watch *w, PyObject *argument)
     if (PyErr_Occurred())
         return NULL;
     if (w->handle != NULL)
-        set_wanted(w, 0, (int)direction & WATCH_ALL);
+        forgo(w, (int)direction & WATCH_ALL);
     Py_RETURN_NONE;
 }
 
@@ -252,7 +341,7 @@ static PyMethodDef methods[] = {
 };
 
 static PyMemberDef members[] = {
-    {"fd", T_INT, offsetof(Watch, group), READONLY, PyDoc_STR("What a loop is to watch.")},
+    {"fd", T_INT, offsetof(Watch, fd), READONLY, PyDoc_STR("What a loop is to watch.")},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -7,7 +7,7 @@
  * interpreter lock, touch a Python object, or block, except where it says so.
  *
  * Functions of a trait are called for that trait only. Of the others these may be NULL: `drained`
- * (nobody can tell), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
+ * (nobody can tell), `forgo` (nothing to be ended), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
  * it must have is refused when a Handle is made.
  *
  * Results: 0 is success; a negative number is one of ANYMQ_*; a positive number is the library's
@@ -35,6 +35,7 @@ enum {
                                ready; together with ANYMQ_NEEDS_LOCK only */
     ANYMQ_NATIVE_WAIT = 4, /* wait_send and wait_recv exist; wait_fd is used by event loops alone */
     ANYMQ_SHORT_TRY = 8,   /* a try takes well under a microsecond: not worth releasing the interpreter lock */
+    ANYMQ_TELLS = 32,      /* event loops are told by ask(), and need no descriptor of the socket's */
     ANYMQ_LINGERS = 16,    /* close() returns at once and the library itself delivers within the linger time */
 };
 
@@ -112,6 +113,12 @@ typedef struct anymq_ops {
     int (*wait_recv)(void *sock, anymq_msg *m, int timeout_ms);
     /* End all native waits of this socket, those that begin later included. */
     void (*interrupt)(void *sock);
+
+    /* Waits of event loops. ask (ANYMQ_TELLS only): call tell(listener, direction) when the next
+     * attempt may succeed, perhaps at once, from any thread, under any lock of your own; until
+     * forgo or interrupt. forgo: no loop waits any longer for what ask or wait_fd was asked. */
+    void (*ask)(void *sock, int direction, void (*tell)(void *listener, int direction), void *listener);
+    void (*forgo)(void *sock, int direction);
 
     /* Has all that was sent left this process? 1 yes, 0 not yet, ANYMQ_UNKNOWN. */
     int (*drained)(void *sock);

@@ -10,7 +10,7 @@ import pytest
 import anymq
 from anymq_nanomsg.backend import NanomsgBackend
 from anymq_nanomsg.provider import PROTOCOLS
-from tests.conformance.support import Sockets
+from tests.conformance.support import Sockets, drain
 
 from .bare import Bare, connect
 
@@ -109,3 +109,21 @@ def test_through_the_public_interface(made: Sockets) -> None:
     assert message.body == b"question"
     rep.send_message(anymq.Message(b"answer", header=message.header))
     assert req.recv() == b"answer"
+
+
+def test_a_raw_replier_loses_answers_to_a_busy_connection(made: Sockets) -> None:
+    """Why there are no contexts over it: an answer whose connection is busy is dropped unseen."""
+    rep, req = made.open("rep", raw=True), made.open("req", raw=True)
+    req.dial(rep.listen(made.url()).url)
+    made.connected(req, rep)
+    questions = []
+    for number in range(200):
+        question = anymq.Message(b"?")
+        question.header = struct.pack("!I", 0x80000000 | number)
+        req.send_message(question)
+        questions.append(rep.recv_message())
+    for question in questions:
+        answer = anymq.Message(b"x" * 100_000)
+        answer.header = question.header
+        rep.send_message(answer)
+    assert 0 < len(drain(req, quiet=0.5)) < len(questions)

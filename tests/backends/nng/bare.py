@@ -40,6 +40,8 @@ ffi.cdef(
         int (*wait_send)(void *, message *, int);
         int (*wait_recv)(void *, message *, int);
         void (*interrupt)(void *);
+        void (*ask)(void *, int, void *, void *);
+        void (*forgo)(void *, int);
         int (*drained)(void *);
         int (*peers)(void *, uint32_t);
         int (*peer_fd)(void *);
