@@ -17,6 +17,7 @@ enum {
     NNG_TO_ASKER = 32,    /* each message goes to the peer of the last one that was received */
     NNG_IS_SUB = 64,      /* cooked: receives what was subscribed to */
     NNG_FD_LIES = 128,    /* set by open: nng's descriptor for receiving is of no use */
+    NNG_TAKES_STREAMS = 256, /* peers may send as much as they like, unasked */
 };
 #define NNG_IS_STATEFUL (NNG_IS_REQ | NNG_IS_SURVEYOR)
 #define NNG_KEEPS_RECEIVE (NNG_IS_STATEFUL | NNG_FD_LIES) /* reply.c receives */
