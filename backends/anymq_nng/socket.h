@@ -215,6 +215,7 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock hel
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
 
+void anymq_nng_reply_resume(anymq_nng_socket *s); /* after a send; with the socket's lock held */
 void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
 void anymq_nng_reply_ask(anymq_nng_socket *s); /* begin a receive that `tell` will tell of */
 void anymq_nng_forgo(void *socket, int direction);
