@@ -27,7 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NOTICE_ROUNDS = 200, DISCARD_AFTER = 2, MAX_PIPES = 64, MAX_DONE = 256, LOOKS = 8, SAMPLES = 4 };
+enum { NOTICE_ROUNDS = 200, DISCARD_AFTER = 2, MAX_PIPES = 64, MAX_DONE = 256, LOOKS = 8 };
+/* How long nothing must have arrived. */
+enum { QUIET_MS = 20, MAX_SAMPLES = 60, LOCAL_SAMPLES = 40, GREETING = 8 };
 
 /* The two ends of a connection, in the system's form. Of a local socket the end that dialled has no
  * name, so that several connections can look alike. */
@@ -37,8 +39,8 @@ typedef struct {
     int dialled;
     int fd;       /* a duplicate, -1 until found */
     int doubtful; /* there are more like it than are ours */
-    uint64_t traffic; /* see traffic() */
-    int busy;         /* it changes */
+    uint64_t arrived; /* over tcp, bytes */
+    int busy;         /* something arrives */
 } connection;
 
 static void to_system(const nng_address *from, struct sockaddr_storage *to)
@@ -205,35 +207,46 @@ static void discard(connection *list, size_t count)
             ;
 }
 
-/* A number that changes when something arrives (tcp) and when nng reads. */
-static uint64_t traffic(int fd)
+static int unread(int fd)
+{
+    int size = 0;
+    return ioctl(fd, FIONREAD, &size) == 0 ? size : 0;
+}
+
+/* Whether something came since the last look, and whether more may be on its way: tcp tells when the
+ * last of it arrived. A sender on a busy machine can be without a processor for some milliseconds, and
+ * have it again in the middle of nng_close. */
+static int watch(connection *c, int sample)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
-    int unread = 0;
+    int came;
 
     memset(&info, 0, sizeof info);
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-        info.tcpi_bytes_received = 0;
-    if (ioctl(fd, FIONREAD, &unread) != 0)
-        unread = 0;
-    return (info.tcpi_bytes_received << 24) + (uint64_t)unread;
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+        c->busy = unread(c->fd) > 0;
+        return sample < LOCAL_SAMPLES;
+    }
+    came = sample > 0 && info.tcpi_bytes_received != c->arrived;
+    c->arrived = info.tcpi_bytes_received;
+    c->busy = came || unread(c->fd) > 0;
+    return c->arrived > GREETING && info.tcpi_last_data_recv < QUIET_MS;
 }
 
-/* Where nothing moves there is nothing to fear, and a connection that is ended would only be dialled
- * again. */
-static void find_busy(connection *list, size_t count)
+/* Where nothing arrives there is nothing to fear, and a connection that is ended would only be dialled
+ * again. What nng has not read yet is enough: its thread may be at it. */
+static void find_busy(const anymq_nng_socket *s, connection *list, size_t count)
 {
-    struct timespec moment = {0, 200000};
+    struct timespec moment = {0, 500000};
+    int streams = s->flags & NNG_TAKES_STREAMS, look_again = 1;
 
-    for (int sample = 0; sample < SAMPLES; sample++) {
+    for (int sample = 0; sample < MAX_SAMPLES && look_again; sample++) {
         if (sample > 0)
             nanosleep(&moment, NULL);
-        for (size_t i = 0; i < count; i++) {
-            uint64_t now = list[i].fd < 0 ? 0 : traffic(list[i].fd);
-            list[i].busy |= sample > 0 && now != list[i].traffic;
-            list[i].traffic = now;
-        }
+        look_again = sample == 0;
+        for (size_t i = 0; i < count; i++)
+            if (list[i].fd >= 0 && !list[i].busy && watch(&list[i], sample) && !list[i].busy)
+                look_again |= streams;
     }
 }
 
@@ -248,7 +261,7 @@ static size_t hang_up_once(anymq_nng_socket *s, uint32_t endpoint, uint32_t *don
     if (count == 0)
         return 0;
     find_descriptors(list, count);
-    find_busy(list, count);
+    find_busy(s, list, count);
     for (size_t i = 0; i < count; i++) {
         if (*done_count < MAX_DONE)
             done[(*done_count)++] = list[i].pipe;

@@ -27,6 +27,7 @@ OPENERS: Mapping[Protocol, str] = {
 _TO_ONE = frozenset({Protocol.PAIR, Protocol.PAIR1, Protocol.PUSH, Protocol.REQ})
 _TO_ALL = frozenset({Protocol.PUB, Protocol.BUS, Protocol.SURVEYOR})
 _TO_ASKER = frozenset({Protocol.REP, Protocol.RESPONDENT})
+_STREAMS = frozenset({Protocol.PAIR, Protocol.PAIR1, Protocol.PULL, Protocol.SUB, Protocol.BUS})
 
 
 def opener(protocol: Protocol, *, raw: bool) -> str:
@@ -44,6 +45,8 @@ def flags_for(protocol: Protocol, *, raw: bool, polyamorous: bool = False) -> in
     flags: int = 0
     if protocol in _TO_ONE and not polyamorous:
         flags |= lib.NNG_TO_ONE
+    if protocol in _STREAMS:
+        flags |= lib.NNG_TAKES_STREAMS
     if protocol in _TO_ALL:
         flags |= lib.NNG_TO_ALL
     if raw:

@@ -258,6 +258,16 @@ int anymq_nng_reply_fd(anymq_nng_socket *s)
     return reply->bell.fd;
 }
 
+/* A loop that came while a send was waiting was not given a receive: let it look again. */
+void anymq_nng_reply_resume(anymq_nng_socket *s)
+{
+    if (!s->reply.wanted || s->reply.active || s->reply.senders > 0)
+        return;
+    pthread_mutex_lock(&s->reply.lock);
+    tell_loops(&s->reply);
+    pthread_mutex_unlock(&s->reply.lock);
+}
+
 void anymq_nng_reply_ask(anymq_nng_socket *s)
 {
     pthread_mutex_lock(&s->lock);

@@ -17,6 +17,7 @@ enum {
     NNG_TO_ASKER = 32,    /* each message goes to the peer of the last one that was received */
     NNG_IS_SUB = 64,      /* cooked: receives what was subscribed to */
     NNG_FD_LIES = 128,    /* set by open: nng's descriptor for receiving is of no use */
+    NNG_TAKES_STREAMS = 256, /* peers may send as much as they like, unasked */
 };
 #define NNG_IS_STATEFUL (NNG_IS_REQ | NNG_IS_SURVEYOR)
 #define NNG_KEEPS_RECEIVE (NNG_IS_STATEFUL | NNG_FD_LIES) /* reply.c receives */
@@ -214,6 +215,7 @@ void anymq_nng_reply_give_up(anymq_nng_socket *s); /* with the socket's lock hel
 void anymq_nng_reply_wake(anymq_nng_socket *s);
 int anymq_nng_reply_fd(anymq_nng_socket *s); /* readable when the receive that this begins is over */
 
+void anymq_nng_reply_resume(anymq_nng_socket *s); /* after a send; with the socket's lock held */
 void anymq_nng_reply_hold(anymq_nng_socket *s); /* as give_up, and a message that has come is kept */
 void anymq_nng_reply_ask(anymq_nng_socket *s); /* begin a receive that `tell` will tell of */
 void anymq_nng_forgo(void *socket, int direction);

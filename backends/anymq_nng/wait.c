@@ -112,6 +112,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
         s->reply.senders--;
         if (result == 0)
             s->reply.survey_open = 1;
+        anymq_nng_reply_resume(s);
     }
     return_wait(s, wait);
     pthread_mutex_unlock(&s->lock);

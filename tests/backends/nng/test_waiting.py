@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -172,6 +173,27 @@ def test_receiving_while_the_request_waits_for_a_peer(
     assert req.recv(wait=50) == number("NNG_ESTATE")
     req.interrupt()
     assert sending.result(LIMIT) == INTERRUPTED
+
+
+def test_a_loop_that_came_while_the_request_waited_is_told(
+    bares: Bares, threads: ThreadPoolExecutor
+) -> None:
+    req, rep = bares.open("req"), bares.open("rep")
+
+    def readable(seconds: float = 0) -> bool:
+        return bool(select.select([req.ops.wait_fd(req.s, 1)], [], [], seconds)[0])
+
+    sending = threads.submit(req.send, b"?", wait=-1)
+    eventually(lambda: not readable())  # as it would be while no request is under way
+    told = threads.submit(readable, LIMIT)
+    connect(req, rep)
+    assert sending.result(LIMIT) == OK
+    assert told.result(LIMIT)
+    assert rep.recv_in_slices(10) == b"?"
+    assert not readable()
+    assert rep.send(b"!") == OK
+    assert readable(LIMIT)
+    assert req.recv() == b"!"
 
 
 def test_the_end_of_a_survey_is_not_the_end_of_a_slice(bares: Bares) -> None:
