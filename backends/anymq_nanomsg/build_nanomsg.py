@@ -13,7 +13,18 @@ import tempfile
 from cffi import FFI
 
 HERE = "backends/anymq_nanomsg"
-FILES = ("table", "socket", "message", "drain", "inproc", "parting", "strays", "peers", "probe", "ops")
+FILES = (
+    "table",
+    "socket",
+    "message",
+    "drain",
+    "inproc",
+    "parting",
+    "strays",
+    "peers",
+    "probe",
+    "ops",
+)
 
 C_FLAGS = ["-std=gnu11", "-O2", "-fvisibility=hidden"]
 if os.environ.get("ANYMQ_WERROR"):
