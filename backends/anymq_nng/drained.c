@@ -64,30 +64,75 @@ nng_stat *anymq_nng_snapshot(anymq_nng_library *library)
     return root;
 }
 
+/* The statistics list pipes in about the order of the peers: the search goes on where it was. */
+static nng_peer *find_peer(nng_pipes *pipes, uint32_t pipe, size_t *next)
+{
+    for (size_t i = 0; i < pipes->count; i++) {
+        size_t at = (*next + i) % pipes->count;
+        if (pipes->list[at].pipe == pipe) {
+            *next = at + 1;
+            return &pipes->list[at];
+        }
+    }
+    return NULL;
+}
+
+static void read_pipes(const nng_table *fn, const nng_stat *scope, nng_pipes *pipes, size_t *next)
+{
+    for (const nng_stat *stat = fn->stat_child(scope); stat != NULL; stat = fn->stat_next(stat)) {
+        if (fn->stat_type(stat) != 0)
+            continue;
+        if (strcmp(fn->stat_name(stat), "pipe") == 0) {
+            nng_peer *peer = find_peer(pipes, (uint32_t)find_value(fn, stat, "id", 0), next);
+            if (peer != NULL && peer->counted)
+                peer->taken = find_value(fn, stat, "tx_msgs", UINT64_MAX);
+        } else {
+            read_pipes(fn, stat, pipes, next);
+        }
+    }
+}
+
+/* What each peer has taken, or UINT64_MAX: one walk for all of them. With the list locked. */
+static void count_taken(anymq_nng_socket *s, const nng_stat *root)
+{
+    size_t next = 0;
+
+    for (size_t i = 0; i < s->pipes.count; i++)
+        s->pipes.list[i].taken = UINT64_MAX;
+    if (root != NULL)
+        read_pipes(&s->library->fn, root, &s->pipes, &next);
+}
+
 /* What all pipes have taken; `uncounted` tells how many do not say. With the list locked. */
 static uint64_t total_sent(anymq_nng_socket *s, const nng_stat *root, int *uncounted)
 {
     nng_pipes *pipes = &s->pipes;
     uint64_t total = pipes->gone_sent;
 
+    count_taken(s, root);
+    pipes->settled = 0;
     *uncounted = 0;
     for (size_t i = 0; i < pipes->count; i++) {
-        uint64_t count = UINT64_MAX;
-        if (root != NULL && pipes->list[i].counted)
-            count = pipe_sent(&s->library->fn, root, pipes->list[i].pipe);
-        if (count == UINT64_MAX)
+        if (pipes->list[i].taken == UINT64_MAX)
             *uncounted += 1;
         else
-            total += count;
+            total += pipes->list[i].taken;
     }
     return total;
 }
 
+/* Where nothing was sent since all had been taken, the counts of then are right: a thousand peers
+ * that leave one after the other are not counted a thousand times. */
 nng_stat *anymq_nng_before_removal(anymq_nng_socket *s)
 {
-    if (!(s->flags & NNG_TO_ONE) || atomic_load(&s->sent) == 0)
+    uint64_t sent = atomic_load(&s->sent), settled;
+
+    if (!(s->flags & NNG_TO_ONE) || sent == 0)
         return NULL;
-    return anymq_nng_snapshot(s->library);
+    pthread_mutex_lock(&s->pipes.lock);
+    settled = s->pipes.settled;
+    pthread_mutex_unlock(&s->pipes.lock);
+    return sent == settled ? NULL : anymq_nng_snapshot(s->library);
 }
 
 int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe)
@@ -103,19 +148,27 @@ int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe)
 void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t posted, const nng_peer *peer)
 {
     nng_pipes *pipes = &s->pipes;
-    uint64_t count = UINT64_MAX;
+    uint64_t sent = atomic_load(&s->sent);
     int uncounted;
 
-    if (!(s->flags & NNG_TO_ONE) || atomic_load(&s->sent) == 0)
+    if (!(s->flags & NNG_TO_ONE) || sent == 0)
         return;
-    if (root != NULL && total_sent(s, root, &uncounted) + posted < atomic_load(&s->sent))
-        pipes->perhaps_lost++;
-    if (root != NULL && peer->counted)
-        count = pipe_sent(&s->library->fn, root, peer->pipe);
-    if (count == UINT64_MAX)
+    if (root != NULL) {
+        uint64_t total = total_sent(s, root, &uncounted);
+        if (total + posted < sent)
+            pipes->perhaps_lost++;
+        else if (posted == 0 && uncounted == 0)
+            pipes->settled = sent;
+    } else if (pipes->settled == 0) {
+        pipes->blind = 1; /* there are no statistics */
+        return;
+    } else if (pipes->settled != sent) {
+        pipes->perhaps_lost++; /* it was so a moment ago */
+    }
+    if (!peer->counted || peer->taken == UINT64_MAX)
         pipes->blind = 1;
     else
-        pipes->gone_sent += count;
+        pipes->gone_sent += peer->taken;
 }
 
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root)
@@ -179,18 +232,16 @@ static int judge_each(anymq_nng_socket *s, const nng_stat *root, uint64_t sent)
     uint64_t missing = 0;
     int uncounted = 0;
 
+    count_taken(s, root);
     for (size_t i = 0; i < pipes->count; i++) {
         const nng_peer *peer = &pipes->list[i];
         uint64_t due = s->flags & NNG_TO_ALL ? sent - peer->due : peer->due;
-        uint64_t count = UINT64_MAX;
         if (due == 0)
             continue;
-        if (root != NULL && peer->counted)
-            count = pipe_sent(&s->library->fn, root, peer->pipe);
-        if (count == UINT64_MAX)
+        if (peer->taken == UINT64_MAX)
             uncounted++;
-        else if (count < due)
-            missing += due - count;
+        else if (peer->taken < due)
+            missing += due - peer->taken;
     }
     if (missing > 0)
         return s->flags & NNG_TO_ASKER ? 0 : moving(s, missing);

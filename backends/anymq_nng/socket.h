@@ -28,6 +28,7 @@ typedef struct {
     uint32_t endpoint; /* of anymq_ops.peers */
     int counted;       /* nng counts what this transport has written */
     uint64_t due;      /* messages sent to it, as far as the adapter can tell */
+    uint64_t taken;    /* drained.c: how many it had when they were last counted */
 } nng_peer;
 
 /* A dialer or listener. Both are numbered from 1, so listeners carry NNG_LISTENER_BIT here. */
@@ -65,6 +66,7 @@ typedef struct {
     nng_bell arrival;      /* somebody is connected; for a REQ that waits for that */
     uint64_t gone_sent;    /* what peers that are gone have taken (NNG_TO_ONE) */
     uint64_t perhaps_lost; /* how many went while something was under way */
+    uint64_t settled;      /* so many had been sent, and all of them taken, when peers were last counted */
     int blind;             /* one went whose count is not known */
     atomic_int closing;
 } nng_pipes;

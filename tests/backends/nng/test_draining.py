@@ -156,3 +156,29 @@ def test_flush_tells(made: Sockets) -> None:
     except anymq.Timeout:
         pass
     assert not push.flush(0.05)
+
+
+def test_peers_that_leave_take_their_counts_along(made: Sockets) -> None:
+    """One after the other, while nothing is sent, and with something sent in between."""
+    push = made.open("push")
+    url = push.listen("tcp://127.0.0.1:0").url
+    pulls = [made.open("pull", dial=url) for _ in range(5)]
+    push.wait_for_peers(5, timeout=LIMIT)
+    if not push.backend.supports("flush"):
+        pytest.skip("nothing is counted")
+    for _ in range(20):
+        push.send(b"for anybody")
+    assert push.flush(LIMIT)
+    for left in (4, 3, 2):
+        pulls.pop().close()
+        eventually(lambda left=left: push.peers == left)
+        assert push.flush(LIMIT)
+    push.send(b"for one of two")
+    assert push.flush(LIMIT)
+    pulls.pop().close()
+    eventually(lambda: push.peers == 1)
+    pulls.append(made.open("pull", dial=url))
+    push.wait_for_peers(2, timeout=LIMIT)
+    for _ in range(4):
+        push.send(b"for the first and a new one")
+    assert push.flush(LIMIT)
