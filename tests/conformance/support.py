@@ -7,6 +7,7 @@ shows as a failure and not as a hang.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import re
@@ -27,6 +28,8 @@ import pytest
 import anymq
 from anymq.abc import Backend
 from anymq.errors import AnymqError, BackendUnavailable, Timeout, WouldBlock
+
+from .timing import TRIES, timely
 
 ONLY = bool(os.environ.get("ANYMQ_TEST_ONLY"))
 """Whether nothing but the libraries that are named is under test."""
@@ -336,6 +339,7 @@ def open_socket(protocol, **options):
     options.setdefault("recv_timeout", LIMIT)
     return anymq.Socket(protocol, backend=backend, **options)
 """
+_TIMELY = f"from collections.abc import Callable\nTRIES = {TRIES}\n{inspect.getsource(timely)}"
 
 
 def start_program(
@@ -345,7 +349,8 @@ def start_program(
 
     `sys.argv[3:]` is `args`.
     """
-    program = _PRELUDE.format(limit=LIMIT, refused=REFUSED) + textwrap.dedent(source)
+    prelude = _PRELUDE.format(limit=LIMIT, refused=REFUSED) + _TIMELY
+    program = prelude + textwrap.dedent(source)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     command = [sys.executable, "-c", program, backend.name, backend.library.path, *args]

@@ -142,7 +142,7 @@ def test_close_wakes_whoever_waits(
     begin = time.monotonic()
     socket.close()
     thread.join(LIMIT)
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < LIMIT / 2
     assert [type(error) for error in errors] == [anymq.Closed]
 
 
@@ -208,7 +208,7 @@ def test_the_collector_does_not_wait(sockets: Sockets) -> None:
     with pytest.warns(ResourceWarning):  # noqa: PT031
         del lone
         gc.collect()
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < LIMIT / 2
     assert len(other.recv()) == 100_000
 
 

@@ -23,20 +23,22 @@ peer = open_socket("pair")
 pair = open_socket("pair", dial=peer.listen("tcp://127.0.0.1:0").url, recv_timeout=None)
 lone = open_socket("pair")
 pair.wait_for_peers(timeout=LIMIT)
-raised = []
-def interrupt():
-    raised.append(time.monotonic())
-    os.kill(os.getpid(), signal.SIGINT)
-timer = threading.Timer(0.2, interrupt)
-timer.start()
-try:
-    {wait}
-except KeyboardInterrupt:
-    took = time.monotonic() - raised[0]
-    assert took < 0.1, took
-else:
-    raise SystemExit("not interrupted")
-timer.join()
+def interrupted():
+    raised = []
+    def interrupt():
+        raised.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+    timer = threading.Timer(0.2, interrupt)
+    timer.start()
+    try:
+        {wait}
+    except KeyboardInterrupt:
+        took = time.monotonic() - raised[0]
+    else:
+        raise SystemExit("not interrupted")
+    timer.join()
+    return took
+timely(interrupted, 0, 0.1)
 peer.send(b"still")
 assert pair.recv() == b"still"
 pair.send(b"usable")
@@ -67,7 +69,7 @@ def test_ctrl_c_is_not_lost_while_messages_flow(sockets: Sockets) -> None:
                 pair.send(b"x")
                 peer.recv()
         except KeyboardInterrupt:
-            assert time.monotonic() - begin < 1
+            assert time.monotonic() - begin < LIMIT / 2
         else:
             raise SystemExit("not interrupted")
         pair.close()
@@ -107,8 +109,7 @@ def test_a_handler_that_does_not_raise_changes_no_timeout(sockets: Sockets) -> N
                 lambda: pair.wait_for_peers(timeout=0.3),
                 lambda: pair.recv_many(timeout=0.3),
             ):
-                taken = sorted(measure(call) for _ in range(3))
-                assert taken[0] >= 0.299 and taken[1] <= 0.35, taken
+                timely(lambda: measure(call), 0.299, 0.32)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         pair.close()
