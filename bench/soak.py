@@ -1,6 +1,6 @@
 """A thousand tasks that wait on sockets and are cancelled at random; every message accounted for.
 
-    python bench/soak.py [--loop asyncio] [--seconds 60] [--tasks 2000] [--seed N] [LIBRARY ...]
+    python bench/soak.py [--loop asyncio] [--seconds 60] [--tasks 2400] [--seed N] [LIBRARY ...]
 
 LIBRARY is nanomsg, nng or zmq, or names a file as well: nng=/path/to/libnng.so. What the tasks do
 is in `workers.py`. Every few milliseconds some are cancelled, and others take their places. At the
@@ -279,8 +279,8 @@ def main() -> int:
     parser.add_argument(
         "--tasks",
         type=int,
-        default=2000,
-        help="of which about half wait for a socket at a time (default: 2000)",
+        default=2400,
+        help="of which about half wait for a socket at a time (default: 2400)",
     )
     parser.add_argument("--seed", type=int, help="of all choices (default: another each time)")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
+import random
 import re
 import signal
 import socket as socket_of_python
@@ -19,6 +20,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -243,13 +245,17 @@ class Sockets:
         return f"{transport}://127.0.0.1:0"
 
     def unused(self, transport: str = "tcp") -> str:
-        """An address at which nobody listens, to be dialled before somebody does."""
+        """An address at which nobody listens, to be dialled before somebody does.
+
+        Its port is none of those that the system gives away, to whoever asks for any.
+        """
         url = self.url(transport)
-        if ":0" not in url:
-            return url
-        with socket_of_python.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return url.replace(":0", f":{probe.getsockname()[1]}")
+        while ":0" in url:
+            port = random.randrange(10_000, 32_000)
+            with socket_of_python.socket() as probe, suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return url.replace(":0", f":{port}")
+        return url
 
     def refusing(self) -> str:
         """A tcp address that is taken, and where nobody listens until the test has ended."""

@@ -138,13 +138,13 @@ def test_dial_and_wait_for_a_listener_to_come(sockets: Sockets, transport: str) 
     assert len(dialers) == 1
 
 
-@pytest.mark.transports("tcp")
-def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets, transport: str) -> None:
+@pytest.mark.requires("transport.tcp")
+def test_dial_and_wait_waits_for_its_own_connection(sockets: Sockets) -> None:
     """Another peer of the socket is not what was asked for."""
     push = sockets.open("push", **FAST)
     push.dial(sockets.open("pull").listen(sockets.url()).url, wait=True, timeout=LIMIT)
     with pytest.raises(anymq.Timeout):
-        push.dial(sockets.unused(transport), wait=True, timeout=0.2)
+        push.dial(sockets.refusing(), wait=True, timeout=0.2)
 
 
 @pytest.mark.requires("protocol.push", "protocol.pull")
