@@ -6,7 +6,9 @@ wait are served in the order in which they came.
 
 from __future__ import annotations
 
+import sys
 import threading
+from asyncio import _get_running_loop as running_loop
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
@@ -37,6 +39,7 @@ PEERS_PERIOD = 0.005
 T = TypeVar("T")
 
 _loops_lock = threading.Lock()
+_modules = sys.modules
 
 
 class AwaitingExchange:
@@ -63,7 +66,12 @@ class AwaitingExchange:
         def _must_be(self, protocol: Protocol, call: str) -> None: ...
 
     def _waits(self) -> Waits:
-        """What waits on this socket in the loop that runs here."""
+        """What waits on this socket in the loop that runs here.
+
+        For `asend` and `arecv` that is a good part of what they cost, so they look whether it is
+        the asyncio loop of the last call themselves. Where trio was imported that would not do,
+        for it can run within asyncio's loop.
+        """
         loop = current_loop()
         waits = self._here
         if waits is not None and waits.loop is loop and not waits.ended:
@@ -84,7 +92,9 @@ class AwaitingExchange:
 
     async def asend(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> None:
         """`send`, awaited; cancelled, it has not sent. `data` must not change until it returns."""
-        waits = self._waits()
+        waits = self._here
+        if waits is None or waits.loop is not running_loop() or "trio" in _modules:
+            waits = self._waits()
         waits.turn -= 1
         if waits.turn <= 0 or waits.checks:
             await waits.take_turn()
@@ -95,7 +105,9 @@ class AwaitingExchange:
 
     async def arecv(self, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """`recv`, awaited; cancelled, the message stays receivable."""
-        waits = self._waits()
+        waits = self._here
+        if waits is None or waits.loop is not running_loop() or "trio" in _modules:
+            waits = self._waits()
         waits.turn -= 1
         if waits.turn <= 0 or waits.checks:
             await waits.take_turn()
