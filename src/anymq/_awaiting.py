@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from asyncio import _get_running_loop as running_loop
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Waits, current_loop, waits_class
+from ._drivers import Waits, current_loop, running_loop, waits_class
 from ._engine import READABLE, WRITABLE
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit

@@ -8,12 +8,13 @@ program has done so.
 from __future__ import annotations
 
 import sys
+from asyncio import _get_running_loop as running_loop
 from asyncio import get_running_loop
 from typing import Any
 
 from .waits import Waits
 
-__all__ = ["Waits", "current_loop", "waits_class"]
+__all__ = ["Waits", "current_loop", "running_loop", "waits_class"]
 
 
 def current_loop() -> Any:
