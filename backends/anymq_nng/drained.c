@@ -122,17 +122,20 @@ static uint64_t total_sent(anymq_nng_socket *s, const nng_stat *root, int *uncou
 }
 
 /* Where nothing was sent since all had been taken, the counts of then are right: a thousand peers
- * that leave one after the other are not counted a thousand times. */
-nng_stat *anymq_nng_before_removal(anymq_nng_socket *s)
+ * that leave one after the other are not counted a thousand times. A peer can take a message and
+ * leave before its sender is woken, so sends under way are among those that `begun` counts. */
+nng_stat *anymq_nng_before_removal(anymq_nng_socket *s, uint64_t *begun)
 {
-    uint64_t sent = atomic_load(&s->sent), settled;
+    uint64_t settled;
 
-    if (!(s->flags & NNG_TO_ONE) || sent == 0)
+    *begun = atomic_load(&s->sending); /* first: what ends meanwhile counts twice, not never */
+    *begun += atomic_load(&s->sent);
+    if (!(s->flags & NNG_TO_ONE) || *begun == 0)
         return NULL;
     pthread_mutex_lock(&s->pipes.lock);
     settled = s->pipes.settled;
     pthread_mutex_unlock(&s->pipes.lock);
-    return sent == settled ? NULL : anymq_nng_snapshot(s->library);
+    return *begun == settled ? NULL : anymq_nng_snapshot(s->library);
 }
 
 int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe)
@@ -144,25 +147,25 @@ int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe)
     return found;
 }
 
-/* `posted` of those that were sent still stood in line after the snapshot, and are not lost. */
-void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t posted, const nng_peer *peer)
+/* `posted` of those that were begun still stood in line after the snapshot, and are not lost. */
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t begun, uint64_t posted,
+                               const nng_peer *peer)
 {
     nng_pipes *pipes = &s->pipes;
-    uint64_t sent = atomic_load(&s->sent);
     int uncounted;
 
-    if (!(s->flags & NNG_TO_ONE) || sent == 0)
+    if (!(s->flags & NNG_TO_ONE) || begun == 0)
         return;
     if (root != NULL) {
         uint64_t total = total_sent(s, root, &uncounted);
-        if (total + posted < sent)
+        if (total + posted < begun)
             pipes->perhaps_lost++;
         else if (posted == 0 && uncounted == 0)
-            pipes->settled = sent;
+            pipes->settled = begun;
     } else if (pipes->settled == 0) {
         pipes->blind = 1; /* there are no statistics */
         return;
-    } else if (pipes->settled != sent) {
+    } else if (pipes->settled != begun) {
         pipes->perhaps_lost++; /* it was so a moment ago */
     }
     if (!peer->counted || peer->taken == UINT64_MAX)
@@ -222,7 +225,7 @@ static int judge_one(anymq_nng_socket *s, const nng_stat *root, uint64_t sent)
         return ASK_LIBRARY;
     if (uncounted > 0 || pipes->blind)
         return ANYMQ_UNKNOWN;
-    return sent - total <= pipes->perhaps_lost ? ANYMQ_UNKNOWN : 0;
+    return sent - total <= pipes->perhaps_lost ? moving(s, sent - total) : 0;
 }
 
 /* With the list locked. */

@@ -192,14 +192,14 @@ static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
     nng_address address;
     nng_stat *root = NULL;
     char text[256];
-    uint64_t posted;
+    uint64_t begun = 0, posted;
     size_t i;
 
     if (!is_known(pipes, pipe.id))
         let_begin(s, pipe);
     peer_address(s, pipe, &address);
     if (!atomic_load(&pipes->closing))
-        root = anymq_nng_before_removal(s);
+        root = anymq_nng_before_removal(s, &begun);
     posted = (uint64_t)anymq_nng_posted(s);
     pthread_mutex_lock(&pipes->lock);
     for (i = 0; i < pipes->count && pipes->list[i].pipe != pipe.id; i++)
@@ -210,7 +210,7 @@ static void removed(anymq_nng_socket *s, nng_handle pipe, int native)
     }
     format_address(s, &address, find_endpoint(pipes, pipes->list[i].endpoint), text, sizeof text);
     if (!atomic_load(&pipes->closing))
-        anymq_nng_account_removal(s, root, posted, &pipes->list[i]);
+        anymq_nng_account_removal(s, root, begun, posted, &pipes->list[i]);
     pipes->list[i] = pipes->list[--pipes->count];
     atomic_store(&pipes->connected, (int)pipes->count);
     put_event(pipes, ANYMQ_EV_DISCONNECTED, native, pipe.id, text);

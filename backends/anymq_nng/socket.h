@@ -144,6 +144,7 @@ typedef struct anymq_nng_socket {
     nng_answer answer;
     nng_pipes pipes;
     _Atomic uint64_t sent;
+    _Atomic uint64_t sending; /* sends that nng may have taken and that are not among `sent` yet */
     _Atomic uint32_t asker; /* peer of the last message received (NNG_TO_ASKER) */
     atomic_int send_fd, recv_fd; /* readiness.c: nng's descriptors, -1 until asked for */
     uint64_t progress;      /* drained.c: the last sum of what has left, and when it changed */
@@ -271,10 +272,11 @@ int anymq_nng_drained(void *socket);
 /* All statistics of the library, or NULL where it keeps none. */
 nng_stat *anymq_nng_snapshot(anymq_nng_library *library);
 /* A pipe's counter goes with it. Taken before the list is locked; NULL where it will not be missed. */
-nng_stat *anymq_nng_before_removal(anymq_nng_socket *s);
+nng_stat *anymq_nng_before_removal(anymq_nng_socket *s, uint64_t *begun);
 /* Whether a pipe is among them; true also where there are none. */
 int anymq_nng_keeps_statistics_of(anymq_nng_socket *s, uint32_t pipe);
-void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t posted, const nng_peer *peer);
+void anymq_nng_account_removal(anymq_nng_socket *s, nng_stat *root, uint64_t begun, uint64_t posted,
+                               const nng_peer *peer);
 void anymq_nng_free_statistics(anymq_nng_socket *s, nng_stat *root);
 
 #endif

@@ -80,6 +80,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     anymq_nng_socket *s = socket;
     const nng_table *fn = &s->library->fn;
     int stateful = s->flags & NNG_IS_STATEFUL;
+    _Atomic uint64_t *sending = &(s->parent != NULL ? s->parent : s)->sending;
     nng_wait *wait;
     nng_msg *left;
     int result;
@@ -100,6 +101,7 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     }
     fn->aio_set_timeout(wait->aio, timeout_ms < 0 ? NNG_DURATION_INFINITE : timeout_ms);
     fn->aio_set_msg(wait->aio, nng_message(m));
+    atomic_fetch_add(sending, 1);
     nng_submit_send(s, wait->aio);
     pthread_mutex_unlock(&s->lock);
 
@@ -116,8 +118,10 @@ int anymq_nng_wait_send(void *socket, anymq_msg *m, int timeout_ms)
     }
     return_wait(s, wait);
     pthread_mutex_unlock(&s->lock);
-    if (result == 0) {
+    if (result == 0)
         anymq_nng_note_sent(s, m);
+    atomic_fetch_sub(sending, 1);
+    if (result == 0) {
         memset(m, 0, sizeof *m);
         return ANYMQ_OK;
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 import anymq
 from anymq_nng.backend import NngBackend
 from tests.conformance.support import LIMIT, Sockets, eventually
+from tests.libraries.making import shim
 
 from .bare import OK, UNKNOWN, Bare, connect
 
@@ -112,7 +114,60 @@ def test_a_peer_that_left_with_messages_holds_nothing_up(
         pass
     pull.close()
     eventually(lambda: push.peers == 0)
+    eventually(lambda: push.drained != 0)
     assert push.drained == UNKNOWN
+
+
+LATE = """\
+#include <unistd.h>
+
+void nng_aio_wait(void *operation)
+{{
+    ((void (*)(void *))real("nng_aio_wait"))(operation);
+    for (int round = 0; round < 10000 && access("{gate}", F_OK) != 0; round++)
+        usleep(1000);
+}}
+"""
+"""A library that wakes nobody before a file is there, or 10 s are over."""
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["the first message", "a later one"])
+def test_a_peer_that_leaves_before_its_sender_is_woken(
+    nng: NngBackend, tmp_path: Path, stack: ExitStack, before: int
+) -> None:
+    """It took the message along: its count must not be forgotten, nor closing wait for it."""
+    gate = tmp_path / "gate"
+    file = shim(
+        nng.library.path,
+        tmp_path,
+        "nng_",
+        instead=LATE.format(gate=gate),
+        replaced=["nng_aio_wait"],
+    )
+    late = anymq.get_backend("nng", library=str(file))
+    assert isinstance(late, NngBackend)
+    push = stack.enter_context(Bare(late, "push"))
+    gate.touch()
+    for _ in range(before):
+        with Bare(nng, "pull") as former:
+            connect(former, push)
+            assert push.send(b"before", wait=5000) == OK
+            assert former.recv(wait=5000) == b"before"
+        eventually(lambda: push.peers == 0)
+    gate.unlink()
+    pull = stack.enter_context(Bare(nng, "pull"))
+    connect(pull, push)
+    sent: list[int] = []
+    sender = threading.Thread(target=lambda: sent.append(push.send(b"now", wait=5000)))
+    sender.start()
+    assert pull.recv(wait=5000) == b"now"
+    pull.close()
+    eventually(lambda: push.peers == 0)
+    assert not sent
+    gate.touch()
+    sender.join(LIMIT)
+    assert sent == [OK]
+    eventually(lambda: push.drained != 0)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ipc", "ws", "inproc"])
