@@ -6,14 +6,12 @@ wait are served in the order in which they came.
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Waits, current_loop, running_loop, waits_class
+from ._drivers import Loops, Waits, current_loop, waits_class
 from ._engine import READABLE, WRITABLE
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
@@ -37,9 +35,6 @@ PEERS_PERIOD = 0.005
 
 T = TypeVar("T")
 
-_loops_lock = threading.Lock()
-_modules = sys.modules
-
 
 class AwaitingExchange:
     """What sockets and contexts offer to event loops: one message, request or survey after another.
@@ -48,10 +43,9 @@ class AwaitingExchange:
     receive would have returned is received next.
     """
 
-    __slots__ = ("_here", "_loops")
+    __slots__ = ("_loops",)
 
-    _here: Waits | None
-    _loops: list[Waits]
+    _loops: Loops
 
     if TYPE_CHECKING:
         _backend: Backend
@@ -64,58 +58,21 @@ class AwaitingExchange:
         def close(self) -> None: ...
         def _must_be(self, protocol: Protocol, call: str) -> None: ...
 
-    def _waits(self) -> Waits:
-        """What waits on this socket in the loop that runs here.
-
-        For `asend` and `arecv` that is a good part of what they cost, so they look whether it is
-        the asyncio loop of the last call themselves. Where trio was imported that would not do,
-        for it can run within asyncio's loop.
-        """
-        loop = current_loop()
-        waits = self._here
-        if waits is not None and waits.loop is loop and not waits.ended:
-            return waits
-        with _loops_lock:
-            self._loops[:] = [each for each in self._loops if not each.ended]
-            for each in self._loops:
-                if each.loop is loop:
-                    waits = each
-                    break
-            else:
-                waits = waits_class(loop)(self._handle, loop)
-                self._loops.append(waits)
-            self._here = waits
-        return waits
-
     # Messages
 
-    async def asend(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> None:
+    def asend(
+        self, data: Buffer, *, timeout: TimeLimit = DEFAULT
+    ) -> Coroutine[Any, Any, None]:
         """`send`, awaited; cancelled, it has not sent. `data` must not change until it returns."""
-        waits = self._here
-        if waits is None or waits.loop is not running_loop() or "trio" in _modules:
-            waits = self._waits()
-        waits.turn -= 1
-        if waits.turn <= 0 or waits.checks:
-            await waits.take_turn()
-        if not waits.senders and self._handle.send_nowait(data):
-            return
-        limit = self._handle.send_timeout if timeout is DEFAULT else _checked(timeout)
-        await waits.call(waits.senders, lambda: self._handle.send(data, 0), limit, "send")
+        if timeout is DEFAULT:
+            return self._loops.asend(data)
+        return self._loops.asend(data, _checked(timeout))
 
-    async def arecv(self, *, timeout: TimeLimit = DEFAULT) -> bytes:
+    def arecv(self, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, bytes]:
         """`recv`, awaited; cancelled, the message stays receivable."""
-        waits = self._here
-        if waits is None or waits.loop is not running_loop() or "trio" in _modules:
-            waits = self._waits()
-        waits.turn -= 1
-        if waits.turn <= 0 or waits.checks:
-            await waits.take_turn()
-        if not waits.receivers:
-            message = self._handle.recv_nowait()
-            if message is not None:
-                return message
-        limit = self._handle.recv_timeout if timeout is DEFAULT else _checked(timeout)
-        return await waits.receive(limit)
+        if timeout is DEFAULT:
+            return self._loops.arecv()
+        return self._loops.arecv(_checked(timeout))
 
     async def arequest(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """`request`, awaited: send, then the reply to that request."""
@@ -195,7 +152,7 @@ class AwaitingCalls(AwaitingExchange):
                 sent += getattr(error, "sent", 0)
                 raise
 
-        waits = self._waits()
+        waits = self._loops.current()
         limit = self._handle.send_timeout if timeout is DEFAULT else _checked(timeout)
         try:
             await waits.take_turn()
@@ -239,13 +196,13 @@ class AwaitingCalls(AwaitingExchange):
         return await self._receive(lambda: self._handle.recv_into(buffer, 0), timeout)
 
     async def _send(self, attempt: Callable[[], T], timeout: TimeLimit) -> T:
-        waits = self._waits()
+        waits = self._loops.current()
         limit = self._handle.send_timeout if timeout is DEFAULT else _checked(timeout)
         await waits.take_turn()
         return await waits.call(waits.senders, attempt, limit, "send")
 
     async def _receive(self, attempt: Callable[[], T], timeout: TimeLimit) -> T:
-        waits = self._waits()
+        waits = self._loops.current()
         limit = self._handle.recv_timeout if timeout is DEFAULT else _checked(timeout)
         await waits.take_turn()
         return await waits.call(waits.receivers, attempt, limit, "receive")
@@ -269,7 +226,7 @@ class AwaitingCalls(AwaitingExchange):
         """
         address = parse(url, listen=False)
         self._backend.require(f"transport.{address.scheme}")
-        waits = self._waits()
+        waits = self._loops.current()
         before = self._handle.peers()
         dialer = Dialer(self, self._native.dial(address))  # type: ignore[arg-type]
         if not wait:
@@ -288,7 +245,7 @@ class AwaitingCalls(AwaitingExchange):
         if n < 0:
             raise OptionError(f"a number of peers is 0 or more, not {n}")
         await self._until(
-            self._waits(), lambda: self._handle.peers() >= n, timeout, f"number {n} of the peers"
+            self._loops.current(), lambda: self._handle.peers() >= n, timeout, f"number {n} of the peers"
         )
 
     async def _until(
@@ -307,7 +264,7 @@ class AwaitingCalls(AwaitingExchange):
 
     async def aevents(self, *, timeout: float | None = None) -> AsyncIterator[PeerEvent]:
         """`events`, awaited: what happens to peers, until the socket is closed."""
-        waits = self._waits()
+        waits = self._loops.current()
         quiet_since = monotonic()
         while True:
             try:

@@ -1,13 +1,17 @@
 """The C engine: one `Handle` drives one native socket, whatever the library (see engine/)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Literal, final
+from typing import Any, Literal, Self, TypeVar, final
 
 from typing_extensions import Buffer
 
 READABLE: int
 WRITABLE: int
+TURN: int
+"""Calls in a row that may succeed at once before the loop gets a turn."""
+
+T_co = TypeVar("T_co", covariant=True)
 
 def setup(main_thread: int) -> None:
     """Tell which thread runs Python's signal handlers."""
@@ -100,4 +104,40 @@ class Watch:
     def leave(self, direction: int, /) -> None: ...
     def poll(self) -> int:
         """What may be ready of what is wanted, which then is wanted no longer."""
+    def close(self) -> None: ...
+
+class Turns:
+    """The waits of one socket in one loop, as far as a call that need not wait has to know them."""
+
+    loop: Any
+    senders: Any
+    receivers: Any
+    turn: int
+    """Calls that are left before the loop gets its turn."""
+
+class Calls:
+    """Makes the awaiting calls of one socket.
+
+    What their coroutines leave to Python are calls of `send`, `recv`, `wait_to_send` and
+    `wait_to_recv` of a derived class.
+    """
+
+    def __new__(cls, handle: Handle, /) -> Self: ...
+    @property
+    def handle(self) -> Handle: ...
+    here: Any
+    """The `Turns` of the loop of the last call, set in the thread of that loop; at first None."""
+    def asend(self, data: Buffer, limit: float | None = ..., /) -> Call[None]: ...
+    def arecv(self, limit: float | None = ..., /) -> Call[bytes]: ...
+
+@final
+class Call(Coroutine[Any, Any, T_co]):
+    """A coroutine that sends or receives one message; nothing happens before it is driven."""
+
+    __name__: str
+    __qualname__: str
+    def __await__(self) -> Generator[Any, Any, T_co]: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(self, *raised: Any) -> Any: ...
     def close(self) -> None: ...

@@ -16,6 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from ._awaiting import AwaitingExchange
+from ._drivers import Loops
 from ._exchange import Exchange
 from .options import Option, check_option, inapplicable
 from .protocols import Protocol
@@ -72,9 +73,8 @@ class Context(Exchange, AwaitingExchange):
         self._pid = os.getpid()
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
-        self._here = None
-        self._loops = []
         self._handle = native.handle
+        self._loops = Loops(self._handle)
         self._handle.answers = socket._handle.answers
         for name in (*TIME_LIMITS, "linger"):
             setattr(self._handle, name, getattr(socket._handle, name))

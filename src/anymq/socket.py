@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from . import _lifetime
 from ._awaiting import AwaitingCalls
+from ._drivers import Loops
 from ._events import peer_event
 from ._exchange import Exchange
 from ._limits import DEFAULT, TimeLimit, limit_argument
@@ -149,8 +150,6 @@ class Socket(Exchange, AwaitingCalls):
         self._topics: set[bytes] = set()
         self._topics_lock = threading.Lock()
         self._contexts = Contexts()
-        self._here = None
-        self._loops = []
         if (
             not self._backend.fork_safe
             and _used_by.setdefault(self._backend, self._pid) != self._pid
@@ -162,6 +161,7 @@ class Socket(Exchange, AwaitingCalls):
             )
         self._native = chosen.backend.open_socket(chosen.protocol, raw=chosen.raw)
         self._handle = self._native.handle
+        self._loops = Loops(self._handle)
         self._headed = chosen.raw or self._native.headed
         self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
         self._mapping = {

@@ -7,41 +7,7 @@ program has done so.
 
 from __future__ import annotations
 
-import sys
-from asyncio import _get_running_loop as running_loop
-from asyncio import get_running_loop
-from typing import Any
-
+from .loops import Loops, current_loop, waits_class
 from .waits import Waits
 
-__all__ = ["Waits", "current_loop", "running_loop", "waits_class"]
-
-
-def current_loop() -> Any:
-    """The event loop that runs here: an asyncio loop, or trio's token.
-
-    Raises:
-        RuntimeError: none does.
-    """
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
-        return trio.lowlevel.current_trio_token()
-    try:
-        return get_running_loop()
-    except RuntimeError:
-        raise RuntimeError(
-            "this call must be awaited in asyncio or trio, and no event loop runs here; "
-            "the same call without the leading 'a' blocks instead"
-        ) from None
-
-
-def waits_class(loop: Any) -> type[Waits]:
-    """How waits are driven in the loop that runs here, which is `loop`."""
-    trio = sys.modules.get("trio")
-    if trio is not None and isinstance(loop, trio.lowlevel.TrioToken):
-        from .with_trio import TrioWaits
-
-        return TrioWaits
-    from .with_asyncio import AsyncioWaits
-
-    return AsyncioWaits
+__all__ = ["Loops", "Waits", "current_loop", "waits_class"]

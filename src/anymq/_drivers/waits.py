@@ -17,13 +17,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, ClassVar, Generic, TypeVar
 
-from anymq._engine import READABLE, WRITABLE, Handle, Watch
+from anymq._engine import READABLE, TURN, WRITABLE, Handle, Turns, Watch
 from anymq.errors import AnymqError, Timeout, WouldBlock
 
-__all__ = ["TURN", "Queue", "Waiter", "Waits"]
-
-TURN = 64
-"""Calls in a row that may succeed at once before the loop gets a turn."""
+__all__ = ["Queue", "Waiter", "Waits"]
 
 RETRY = 0.005
 """Seconds between attempts where the library has nothing to watch."""
@@ -60,10 +57,13 @@ class Queue(deque[Waiter[Any]]):
         self.direction = direction
 
 
-class Waits(ABC):
+class Waits(Turns, ABC):
     """The waits of one socket in one loop; used by that loop's thread alone."""
 
-    __slots__ = ("__weakref__", "handle", "loop", "receivers", "senders", "turn", "watch")
+    __slots__ = ("__weakref__", "handle", "watch")
+
+    receivers: Queue
+    senders: Queue
 
     checks: ClassVar[bool] = False
     """Whether every call must look for a cancellation, though it need not wait."""

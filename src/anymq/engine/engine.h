@@ -175,6 +175,7 @@ PyObject *amq_recv_nowait(Handle *h, PyObject *ignored);
 PyObject *amq_recv_some(Handle *h, PyObject *max);
 PyObject *amq_give_back(Handle *h, PyObject *data);
 PyObject *amq_send_nowait(Handle *h, PyObject *data);
+int amq_send_attempt(Handle *h, PyObject *data); /* 1: sent; 0: that would have to wait; -1 */
 PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_recv_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs);
@@ -186,6 +187,10 @@ PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 void amq_stash_free(Handle *h); /* all of it; with the native socket still open */
 /* Where what is received answers what was sent last, the next send makes void what was put aside. */
 void amq_forget_answers(Handle *h);
+
+/* turns.c and call.c: awaiting calls */
+int amq_calls_types(PyObject *module);
+PyObject *amq_call_type(void);
 
 /* branch.c */
 PyObject *amq_branch(Handle *h, PyObject *const *args, Py_ssize_t nargs);

@@ -47,6 +47,7 @@ PyMODINIT_FUNC PyInit__engine(void)
     PyObject *watch = module != NULL ? amq_watch_type() : NULL;
     if (type == NULL || PyModule_AddObjectRef(module, "Handle", type) < 0 ||
         watch == NULL || PyModule_AddObjectRef(module, "Watch", watch) < 0 ||
+        amq_calls_types(module) < 0 ||
         PyModule_AddIntConstant(module, "READABLE", ANYMQ_READABLE) < 0 ||
         PyModule_AddIntConstant(module, "WRITABLE", ANYMQ_WRITABLE) < 0)
         Py_CLEAR(module);

@@ -189,13 +189,13 @@ PyObject *amq_send(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     return send_one(h, NULL, args[0], timeout);
 }
 
-PyObject *amq_send_nowait(Handle *h, PyObject *data)
+int amq_send_attempt(Handle *h, PyObject *data)
 {
     Payload payload;
     anymq_msg message;
-    int result = -1;
+    int result = AMQ_RAISED;
     if (check_direction(h) < 0 || payload_open(&payload, data) < 0)
-        return NULL;
+        return -1;
     if (amq_use(h) == 0) {
         amq_forget_answers(h);
         result = prepare(h, &message, NULL, &payload);
@@ -214,9 +214,15 @@ PyObject *amq_send_nowait(Handle *h, PyObject *data)
         amq_unuse(h);
     }
     payload_close(&payload);
-    if (PyErr_Occurred())
-        return NULL;
-    return PyBool_FromLong(result == ANYMQ_OK);
+    if (result == ANYMQ_OK)
+        return 1;
+    return result == ANYMQ_AGAIN ? 0 : -1;
+}
+
+PyObject *amq_send_nowait(Handle *h, PyObject *data)
+{
+    int sent = amq_send_attempt(h, data);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
 PyObject *amq_send_message(Handle *h, PyObject *const *args, Py_ssize_t nargs)

@@ -1,0 +1,112 @@
+"""The awaiting calls of one socket, over all the loops that use it.
+
+`asend` and `arecv` of the engine's `Calls` make coroutines that mostly find what they need there. What
+they leave to Python is here: to find out which loop runs, and to wait.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from asyncio import get_running_loop
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from anymq._engine import Calls
+
+from .waits import Waits
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from anymq._engine import Handle
+
+__all__ = ["Loops", "current_loop", "waits_class"]
+
+_lock = threading.Lock()
+
+
+class Loops(Calls):
+    """What waits on one socket, by the loop in which it does."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, handle: Handle) -> None:
+        self._all: list[Waits] = []
+
+    def current(self) -> Waits:
+        """What waits in the loop that runs here."""
+        loop = current_loop()
+        waits = self.here
+        if waits is not None and waits.loop is loop and not waits.ended:
+            self.here = waits  # it may run in another thread than before
+            return waits
+        with _lock:
+            self._all[:] = [each for each in self._all if not each.ended]
+            for waits in self._all:
+                if waits.loop is loop:
+                    break
+            else:
+                waits = waits_class(loop)(self.handle, loop)
+                self._all.append(waits)
+            self.here = waits
+        return waits
+
+    # What the engine's coroutines call, with the time limit in seconds or None
+
+    async def send(self, limit: float | None, data: Buffer) -> None:
+        """The whole call."""
+        await self._turn()
+        if self.current().senders or not self.handle.send_nowait(data):
+            await self.wait_to_send(limit, data)
+
+    async def recv(self, limit: float | None) -> bytes:
+        """The whole call."""
+        await self._turn()
+        message = None if self.current().receivers else self.handle.recv_nowait()
+        return await self.wait_to_recv(limit) if message is None else message
+
+    async def _turn(self) -> None:
+        waits = self.current()
+        waits.turn -= 1
+        if waits.turn <= 0 or waits.checks:
+            await waits.take_turn()
+
+    def wait_to_send(self, limit: float | None, data: Buffer) -> Coroutine[Any, Any, None]:
+        """The rest of the call, when an attempt would block."""
+        waits = self.current()
+        return waits.call(waits.senders, lambda: self.handle.send(data, 0), limit, "send")
+
+    def wait_to_recv(self, limit: float | None) -> Coroutine[Any, Any, bytes]:
+        """The rest of the call, when an attempt would block."""
+        return self.current().receive(limit)
+
+
+def current_loop() -> Any:
+    """The event loop that runs here: an asyncio loop, or trio's token.
+
+    Raises:
+        RuntimeError: none does.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return trio.lowlevel.current_trio_token()
+    try:
+        return get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "this call must be awaited in asyncio or trio, and no event loop runs here; "
+            "the same call without the leading 'a' blocks instead"
+        ) from None
+
+
+def waits_class(loop: Any) -> type[Waits]:
+    """How waits are driven in the loop that runs here, which is `loop`."""
+    trio = sys.modules.get("trio")
+    if trio is not None and isinstance(loop, trio.lowlevel.TrioToken):
+        from .with_trio import TrioWaits
+
+        return TrioWaits
+    from .with_asyncio import AsyncioWaits
+
+    return AsyncioWaits
