@@ -6,6 +6,9 @@ wait are served in the order in which they came.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
@@ -34,6 +37,15 @@ PEERS_PERIOD = 0.005
 """Seconds between looks at what no descriptor tells a loop."""
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+def makes_coroutines(function: F) -> F:
+    """Mark a plain function that returns a coroutine, for `iscoroutinefunction`."""
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
 
 
 class AwaitingExchange:
@@ -60,14 +72,14 @@ class AwaitingExchange:
 
     # Messages
 
-    def asend(
-        self, data: Buffer, *, timeout: TimeLimit = DEFAULT
-    ) -> Coroutine[Any, Any, None]:
+    @makes_coroutines
+    def asend(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, None]:
         """`send`, awaited; cancelled, it has not sent. `data` must not change until it returns."""
         if timeout is DEFAULT:
             return self._loops.asend(data)
         return self._loops.asend(data, _checked(timeout))
 
+    @makes_coroutines
     def arecv(self, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, bytes]:
         """`recv`, awaited; cancelled, the message stays receivable."""
         if timeout is DEFAULT:
@@ -245,7 +257,10 @@ class AwaitingCalls(AwaitingExchange):
         if n < 0:
             raise OptionError(f"a number of peers is 0 or more, not {n}")
         await self._until(
-            self._loops.current(), lambda: self._handle.peers() >= n, timeout, f"number {n} of the peers"
+            self._loops.current(),
+            lambda: self._handle.peers() >= n,
+            timeout,
+            f"number {n} of the peers",
         )
 
     async def _until(

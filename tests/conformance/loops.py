@@ -9,9 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anymq
+
 from .support import LIMIT
 
-__all__ = ["LOOPS", "Loop"]
+__all__ = ["LOOPS", "TURN", "Loop", "acquaint", "run_in_asyncio"]
+
+TURN = 64
+"""Calls in a row that need not wait before others have their turn."""
 
 
 class Group:
@@ -106,6 +111,23 @@ class Trio(Loop):
 
     async def settle(self) -> None:
         await self._trio.testing.wait_all_tasks_blocked(0.001)
+
+
+def run_in_asyncio(main: Callable[[], Awaitable[Any]]) -> Any:
+    """Run it in asyncio, without the debug mode of `Loop`."""
+
+    async def limited() -> Any:
+        async with asyncio.timeout(3 * LIMIT):
+            return await main()
+
+    return asyncio.run(limited())
+
+
+async def acquaint(push: anymq.Socket, pull: anymq.Socket) -> None:
+    """Have both sockets used by the loop that runs; what they do next is the start of a turn."""
+    for _ in range(TURN):
+        await push.asend(b"first")
+        assert await pull.arecv() == b"first"
 
 
 def _libuv_is_replaced() -> bool:

@@ -1,7 +1,7 @@
 """The awaiting calls of one socket, over all the loops that use it.
 
-`asend` and `arecv` of the engine's `Calls` make coroutines that mostly find what they need there. What
-they leave to Python is here: to find out which loop runs, and to wait.
+`asend` and `arecv` of the engine's `Calls` make coroutines that mostly find what they need there.
+What they leave to Python is here: to find out which loop runs, and to wait.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _lock = threading.Lock()
 class Loops(Calls):
     """What waits on one socket, by the loop in which it does."""
 
-    __slots__ = ("_all",)
+    __slots__ = ("known",)
 
     def __init__(self, handle: Handle) -> None:
-        self._all: list[Waits] = []
+        self.known: list[Waits] = []
 
     def current(self) -> Waits:
         """What waits in the loop that runs here."""
         loop = current_loop()
-        waits = self.here
+        waits: Waits | None = self.here
         if waits is not None and waits.loop is loop and not waits.ended:
             self.here = waits  # it may run in another thread than before
             return waits
         with _lock:
-            self._all[:] = [each for each in self._all if not each.ended]
-            for waits in self._all:
+            self.known[:] = [each for each in self.known if not each.ended]
+            for waits in self.known:
                 if waits.loop is loop:
                     break
             else:
                 waits = waits_class(loop)(self.handle, loop)
-                self._all.append(waits)
+                self.known.append(waits)
             self.here = waits
         return waits
 

@@ -126,8 +126,9 @@ class AsyncioWaits(Waits):
         timer = None if timeout is None else self.loop.call_later(timeout, self._late_for, signal)
         try:
             woken = await signal
-        except asyncio.CancelledError:
-            self.forsake(waiter, queue)
+        except BaseException:  # a cancellation, or the coroutine is closed
+            if not self.ended:
+                self.forsake(waiter, queue)
             raise
         finally:
             if timer is not None:

@@ -359,7 +359,7 @@ def test_a_reply_and_a_peer_wake_the_loop_once_each(made: Sockets) -> None:
         await asyncio.sleep(0)
         rep.dial(req.listen(made.url()).url)
         await asking
-        (waits,) = req._loops
+        (waits,) = req._loops.known
         serve = waits.serve
 
         def counted() -> None:
