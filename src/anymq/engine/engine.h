@@ -135,11 +135,14 @@ typedef struct Operation {
     /* Block in the library for up to ms (ANYMQ_NATIVE_WAIT); progress is kept in the operation. */
     int (*native)(Handle *h, struct Operation *op, int ms);
     bool brief; /* the attempt may keep the interpreter lock where the library is quick */
+    bool once;  /* "would block" may be stale: whoever waits after it looks again (watch_want) */
 } Operation;
 
 void amq_lock(Handle *h);   /* with the interpreter lock held */
 void amq_lock_raw(Handle *h);
 void amq_unlock(Handle *h);
+/* The same right after the socket's events were read: these. */
+void amq_unlock_ready(Handle *h, int ready);
 /* Attempt once, with the handle in use. The result is as of the attempt. */
 int amq_try(Handle *h, Operation *op);
 /* Attempt, and wait until it is done: ANYMQ_OK, ANYMQ_AGAIN (time over), ANYMQ_INTERRUPTED (closed

@@ -306,7 +306,7 @@ static int begin(Handle *h, PyObject *const *args, Py_ssize_t nargs, Py_ssize_t 
 static ReceiveOperation operation(anymq_msg *messages, size_t room, bool parts)
 {
     return (ReceiveOperation){
-        {ANYMQ_READABLE, attempt_recv, native_recv, true}, messages, room, 0, parts};
+        {ANYMQ_READABLE, attempt_recv, native_recv, true, false}, messages, room, 0, parts};
 }
 
 static PyObject *recv_one(Handle *h, PyObject *const *args, Py_ssize_t nargs,
@@ -334,6 +334,7 @@ PyObject *amq_recv_nowait(Handle *h, PyObject *Py_UNUSED(ignored))
         return NULL;
     anymq_msg message;
     ReceiveOperation op = operation(&message, 1, false);
+    op.base.once = true;
     PyObject *object = NULL;
     int result = amq_try(h, &op.base);
     if (result == ANYMQ_OK) {
@@ -475,6 +476,7 @@ PyObject *amq_recv_some(Handle *h, PyObject *argument)
     while (list != NULL && PyList_Size(list) < max) {
         size_t want = (size_t)(max - PyList_Size(list));
         ReceiveOperation op = operation(messages, want < CHUNK ? want : CHUNK, false);
+        op.base.once = true;
         int result = amq_try(h, &op.base);
         if (result == ANYMQ_OK) {
             atomic_fetch_add_explicit(&h->received, op.count, memory_order_relaxed);

@@ -119,7 +119,7 @@ static int send_prepared(Handle *h, anymq_msg *messages, size_t count, const Lim
                          size_t *done)
 {
     SendOperation op = {
-        {ANYMQ_WRITABLE, attempt_send, native_send, true}, messages, count, 0};
+        {ANYMQ_WRITABLE, attempt_send, native_send, true, false}, messages, count, 0};
     int result = amq_run(h, &op.base, limits->left);
     for (size_t i = op.done; i < count; i++)
         h->ops->msg_release(h->sock, &messages[i]);
@@ -200,7 +200,8 @@ int amq_send_attempt(Handle *h, PyObject *data)
         amq_forget_answers(h);
         result = prepare(h, &message, NULL, &payload);
         if (result == 0) {
-            SendOperation op = {{ANYMQ_WRITABLE, attempt_send, native_send, true}, &message, 1, 0};
+            SendOperation op = {
+                {ANYMQ_WRITABLE, attempt_send, native_send, true, true}, &message, 1, 0};
             result = amq_try(h, &op.base);
             if (result != ANYMQ_OK)
                 h->ops->msg_release(h->sock, &message);

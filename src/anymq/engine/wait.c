@@ -32,19 +32,22 @@ void amq_lock_raw(Handle *h)
 }
 
 /* Wake those who wait for what is ready. */
-static void settle(Handle *h)
+static void tell(Handle *h, int ready)
 {
-    if (!(h->traits & ANYMQ_EDGE))
-        return;
-    int watched = atomic_load_explicit(&h->watched, memory_order_relaxed);
-    if ((h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE] | watched) == 0)
-        return;
-    int ready = h->ops->events(h->sock);
-    if (ready & watched)
+    if (ready & atomic_load_explicit(&h->watched, memory_order_relaxed))
         amq_watches_tell(h, ready);
     if ((ready & ANYMQ_READABLE && h->waiting[ANYMQ_READABLE]) ||
         (ready & ANYMQ_WRITABLE && h->waiting[ANYMQ_WRITABLE]))
         amq_wake_set(atomic_load(&h->wake));
+}
+
+/* The same after the socket was used. */
+static void settle(Handle *h)
+{
+    if (h->traits & ANYMQ_EDGE &&
+        (h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE] |
+         atomic_load_explicit(&h->watched, memory_order_relaxed)) != 0)
+        tell(h, h->ops->events(h->sock));
 }
 
 void amq_unlock(Handle *h)
@@ -55,11 +58,20 @@ void amq_unlock(Handle *h)
     pthread_mutex_unlock(&h->lock);
 }
 
-/* One attempt, with the handle locked. libzmq's "would block" can be stale: its events tell. */
+void amq_unlock_ready(Handle *h, int ready)
+{
+    if (h->traits & ANYMQ_EDGE)
+        tell(h, ready);
+    if (h->traits & ANYMQ_NEEDS_LOCK)
+        pthread_mutex_unlock(&h->lock);
+}
+
+/* One attempt, with the handle locked. libzmq's "would block" can be stale: its events tell, if not
+ * here then before the wait that follows. */
 static int attempt(Handle *h, Operation *op)
 {
     int result = op->attempt(h, op);
-    if (h->traits & ANYMQ_EDGE)
+    if (h->traits & ANYMQ_EDGE && !op->once)
         for (int i = 0; i < 2 && result == ANYMQ_AGAIN; i++) {
             if (!(h->ops->events(h->sock) & op->direction))
                 break;

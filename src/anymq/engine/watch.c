@@ -215,12 +215,16 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     int fd = h->ops->wait_fd(h->sock, (int)direction);
     if (thread != NULL)
         PyEval_RestoreThread(thread);
-    bool again;
+    int ready = 0;
     if (h->traits & ANYMQ_EDGE)
-        again = h->ops->events(h->sock) & direction;
-    else /* what the library dropped may have been followed by more, without an edge between */
-        again = fd >= 0 && amq_poll(fd, -1, 0) > 0;
-    amq_unlock(h);
+        ready = h->ops->events(h->sock);
+    else if (fd >= 0 && amq_poll(fd, -1, 0) > 0)
+        /* what the library dropped may have been followed by more, without an edge between */
+        ready = (int)direction;
+    bool again = ready & direction;
+    if (again && h->traits & ANYMQ_EDGE)
+        set_wanted(w, 0, (int)direction); /* it need not be told by itself */
+    amq_unlock_ready(h, ready);
     int failed = 0;
     if (fd >= 0 && fd != w->known[direction]) {
         int other = w->known[ANYMQ_READABLE + ANYMQ_WRITABLE - direction];
@@ -252,7 +256,7 @@ PyObject *amq_ready(Handle *h, PyObject *argument)
         for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
             if (mask & direction && amq_poll(h->ops->wait_fd(h->sock, direction), -1, 0) > 0)
                 ready |= direction;
-    amq_unlock(h);
+    amq_unlock_ready(h, ready);
     if (atomic_load(&h->stashed))
         ready |= ANYMQ_READABLE;
     amq_unuse(h);
@@ -309,9 +313,12 @@ static PyObject *watch_poll(Watch *w, PyObject *Py_UNUSED(ignored))
         if (amq_use(h) < 0)
             return NULL;
         amq_lock(h);
-        ready = h->ops->events(h->sock);
-        amq_unlock(h);
+        int events = h->ops->events(h->sock);
+        ready = events & wanted;
+        set_wanted(w, 0, ready); /* it need not be told by itself */
+        amq_unlock_ready(h, events);
         amq_unuse(h);
+        return PyLong_FromLong(ready);
     }
     ready &= wanted;
     set_wanted(w, 0, ready);
