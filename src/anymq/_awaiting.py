@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ._drivers import Waits, current_loop, running_loop, waits_class
-from ._engine import READABLE, WRITABLE
+from ._engine import READABLE, WRITABLE, Direct
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
 from .endpoints import Dialer
@@ -27,7 +27,6 @@ from .url import parse
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._engine import Handle
     from .abc import Backend, NativeSocket, PeerEvent
 
 __all__ = ["AwaitingCalls", "AwaitingExchange"]
@@ -41,7 +40,7 @@ _loops_lock = threading.Lock()
 _modules = sys.modules
 
 
-class AwaitingExchange:
+class AwaitingExchange(Direct):
     """What sockets and contexts offer to event loops: one message, request or survey after another.
 
     Every call may be cancelled. A cancelled send has sent nothing; a message that a cancelled
@@ -55,7 +54,6 @@ class AwaitingExchange:
 
     if TYPE_CHECKING:
         _backend: Backend
-        _handle: Handle
         _protocol: Protocol
         _headed: bool
 

@@ -6,6 +6,8 @@ from typing import Literal, final
 
 from typing_extensions import Buffer
 
+from ._limits import TimeLimit
+
 READABLE: int
 WRITABLE: int
 
@@ -101,3 +103,24 @@ class Watch:
     def poll(self) -> int:
         """What may be ready of what is wanted, which then is wanted no longer."""
     def close(self) -> None: ...
+
+class Direct:
+    """The base of sockets and contexts: the two calls that are made once a message."""
+
+    _handle: Handle
+    def send(self, data: Buffer, *, timeout: TimeLimit = ...) -> None:
+        """Send one message, whole or not at all.
+
+        Raises:
+            Timeout: no peer took it in time (`WouldBlock` for `timeout=0`); nothing was sent.
+            StateError: the protocol does not allow it, or not now.
+            TypeError: not bytes-like.
+        """
+    def recv(self, *, timeout: TimeLimit = ...) -> bytes:
+        """Receive one message.
+
+        Raises:
+            Timeout: none came in time (`WouldBlock` for `timeout=0`).
+            StateError: the protocol does not allow it, or not now; or the message has several
+                parts, and stays receivable with `recv_parts`.
+        """

@@ -77,7 +77,6 @@ class Socket(Exchange, AwaitingCalls):
         "__weakref__",
         "_backend",
         "_contexts",
-        "_handle",
         "_headed",
         "_mapping",
         "_name",

@@ -158,6 +158,9 @@ PyObject *amq_ready(Handle *h, PyObject *mask);
 PyObject *amq_fileno(Handle *h, PyObject *direction);
 PyObject *amq_watch_type(void);
 
+/* direct.c: the base type of sockets and contexts; a new reference */
+PyObject *amq_direct_type(void);
+
 /* timeout.c: seconds of Python, nanoseconds of the engine */
 int amq_timeout_from(PyObject *value, int64_t *out);
 PyObject *amq_timeout_to(int64_t ns);
