@@ -13,7 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Waits, current_loop, running_loop, waits_class
+from ._drivers import Waits, current_loop, waits_class
 from ._engine import READABLE, WRITABLE
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
@@ -39,6 +39,11 @@ T = TypeVar("T")
 
 _loops_lock = threading.Lock()
 _modules = sys.modules
+
+
+def running_loop() -> object:
+    """asyncio's function takes this one's place when a loop of it is first waited in."""
+    return None
 
 
 class AwaitingExchange:
@@ -71,6 +76,7 @@ class AwaitingExchange:
         the asyncio loop of the last call themselves. Where trio was imported that would not do,
         for it can run within asyncio's loop.
         """
+        global running_loop
         loop = current_loop()
         waits = self._here
         if waits is not None and waits.loop is loop and not waits.ended:
@@ -84,6 +90,8 @@ class AwaitingExchange:
             else:
                 waits = waits_class(loop)(self._handle, loop)
                 self._loops.append(waits)
+                if "asyncio" in _modules:
+                    running_loop = _modules["asyncio"]._get_running_loop
             self._here = waits
         return waits
 

@@ -32,7 +32,6 @@ from .options import (
     inapplicable,
 )
 from .protocols import Protocol
-from .security import CurveConfig, PlainConfig, TLSConfig
 from .url import parse
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from .abc import NativeEndpoint, NativeSocket
     from .options import SocketOptions
+    from .security import CurveConfig, PlainConfig, TLSConfig
 
 __all__ = ["DEFAULT", "Socket"]
 
@@ -115,9 +115,9 @@ class Socket(Exchange, AwaitingCalls):
     immediate = Option[bool]("immediate")
     polyamorous = Option[bool]("polyamorous")
     prefer_new = Option[bool]("prefer_new")
-    tls = Option[TLSConfig | None]("tls")
-    curve = Option[CurveConfig | None]("curve")
-    plain = Option[PlainConfig | None]("plain")
+    tls: Option[TLSConfig | None] = Option("tls")
+    curve: Option[CurveConfig | None] = Option("curve")
+    plain: Option[PlainConfig | None] = Option("plain")
 
     def __init__(
         self,
