@@ -222,7 +222,7 @@ class AwaitingCalls(AwaitingExchange):
         if not isinstance(message, Message):
             raise TypeError(f"asend_message takes a Message, not {type(message).__name__}")
         header = message.header if self._headed else b""
-        body = message.body
+        body = message._whole()
         await self._send(lambda: self._handle.send_message(header, body, 0), timeout)
         message._give_away()
 

@@ -290,7 +290,7 @@ class Socket(Exchange, AwaitingCalls):
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
         header = message.header if self._headed else b""
-        self._handle.send_message(header, message.body, *limit_argument(timeout))
+        self._handle.send_message(header, message._whole(), *limit_argument(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
