@@ -13,7 +13,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Waits, current_loop, running_loop, waits_class
+from ._drivers import Waits, current_loop, waits_class
 from ._engine import READABLE, WRITABLE, Direct
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
@@ -38,6 +38,11 @@ T = TypeVar("T")
 
 _loops_lock = threading.Lock()
 _modules = sys.modules
+
+
+def running_loop() -> object:
+    """asyncio's function takes this one's place when a loop of it is first waited in."""
+    return None
 
 
 class AwaitingExchange(Direct):
@@ -69,6 +74,7 @@ class AwaitingExchange(Direct):
         the asyncio loop of the last call themselves. Where trio was imported that would not do,
         for it can run within asyncio's loop.
         """
+        global running_loop
         loop = current_loop()
         waits = self._here
         if waits is not None and waits.loop is loop and not waits.ended:
@@ -82,6 +88,8 @@ class AwaitingExchange(Direct):
             else:
                 waits = waits_class(loop)(self._handle, loop)
                 self._loops.append(waits)
+                if "asyncio" in _modules:
+                    running_loop = _modules["asyncio"]._get_running_loop
             self._here = waits
         return waits
 
@@ -212,7 +220,7 @@ class AwaitingCalls(AwaitingExchange):
         if not isinstance(message, Message):
             raise TypeError(f"asend_message takes a Message, not {type(message).__name__}")
         header = message.header if self._headed else b""
-        body = message.body
+        body = message._whole()
         await self._send(lambda: self._handle.send_message(header, body, 0), timeout)
         message._give_away()
 

@@ -2,19 +2,18 @@
 
 A socket that is awaited on has one `Waits` for each loop that uses it; what runs, asyncio (uvloop
 is an asyncio loop) or trio, is told apart when it is awaited on. trio is imported only where a
-program has done so.
+program has done so, and asyncio, which takes longer to import than all of anymq, when something
+is first awaited.
 """
 
 from __future__ import annotations
 
 import sys
-from asyncio import _get_running_loop as running_loop
-from asyncio import get_running_loop
 from typing import Any
 
 from .waits import Waits
 
-__all__ = ["Waits", "current_loop", "running_loop", "waits_class"]
+__all__ = ["Waits", "current_loop", "waits_class"]
 
 
 def current_loop() -> Any:
@@ -26,13 +25,14 @@ def current_loop() -> Any:
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return trio.lowlevel.current_trio_token()
-    try:
-        return get_running_loop()
-    except RuntimeError:
+    asyncio = sys.modules.get("asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if loop is None:
         raise RuntimeError(
             "this call must be awaited in asyncio or trio, and no event loop runs here; "
             "the same call without the leading 'a' blocks instead"
-        ) from None
+        )
+    return loop
 
 
 def waits_class(loop: Any) -> type[Waits]:
