@@ -1,15 +1,15 @@
 /* Messages, and one attempt to send or receive one.
  *
  * In anymq_msg.native, words[0] is the body, allocated by the library; words[1] is a block of
- * ancillary data that holds the SP header of a raw socket, and words[2] is how much of that block is
- * passed on when the message is sent. Both pointers may be moved by memcpy.
+ * ancillary data that holds the SP header of a raw socket, words[2] is how much of that block is
+ * passed on when the message is sent, and words[3] the library. All may be moved by memcpy.
  */
 #include <limits.h>
 #include <string.h>
 
 #include "nanomsg.h"
 
-enum { BODY, CONTROL, CONTROL_SIZE };
+enum { BODY, CONTROL, CONTROL_SIZE, LIBRARY };
 
 static inline void *word_ptr(const anymq_msg *m, int i)
 {
@@ -81,14 +81,24 @@ int anymq_nn_msg_init(void *sock, anymq_msg *m, const void *header, size_t heade
     return ANYMQ_OK;
 }
 
-void anymq_nn_msg_release(void *sock, anymq_msg *m)
+static void free_parts(const anymq_nn_lib *lib, anymq_msg *m)
 {
-    const anymq_nn_lib *lib = ((const anymq_nn_socket *)sock)->lib;
     if (word_ptr(m, BODY) != NULL)
         lib->nn_freemsg(word_ptr(m, BODY));
     if (word_ptr(m, CONTROL) != NULL)
         lib->nn_freemsg(word_ptr(m, CONTROL));
+}
+
+void anymq_nn_msg_release(void *sock, anymq_msg *m)
+{
+    free_parts(((const anymq_nn_socket *)sock)->lib, m);
     memset(m, 0, sizeof(*m));
+}
+
+void anymq_nn_msg_free(const anymq_ops *ops, anymq_msg *m)
+{
+    (void)ops; /* all libraries have the same */
+    free_parts(word_ptr(m, LIBRARY), m);
 }
 
 int anymq_nn_try_send(void *sock, anymq_msg *m)
@@ -186,6 +196,7 @@ static int receive(anymq_nn_socket *s, struct nn_msghdr *hdr, int *size)
 int anymq_nn_try_recv(void *sock, anymq_msg *m)
 {
     anymq_nn_socket *s = sock;
+    const anymq_nn_lib *lib = s->lib;
     void *body = NULL, *control = NULL;
     struct nn_iovec iov = {&body, ANYMQ_NN_MSG};
     struct nn_msghdr hdr = {&iov, 1, NULL, 0};
@@ -209,6 +220,7 @@ int anymq_nn_try_recv(void *sock, anymq_msg *m)
         __atomic_store_n(&s->clean, sent, __ATOMIC_RELEASE);
     memset(m, 0, sizeof(*m));
     set_word_ptr(m, BODY, body);
+    m->native.words[LIBRARY] = (uint64_t)(uintptr_t)lib;
     m->data = body;
     m->size = (unsigned int)size;
     if (control != NULL)

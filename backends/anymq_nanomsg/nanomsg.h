@@ -157,6 +157,7 @@ bool anymq_nn_readable(int fd); /* also for NN_SNDFD, which is readable when one
 int anymq_nn_msg_init(void *sock, anymq_msg *m, const void *header, size_t header_size,
                       const void *data, size_t size);
 void anymq_nn_msg_release(void *sock, anymq_msg *m);
+void anymq_nn_msg_free(const anymq_ops *ops, anymq_msg *m); /* its socket may be closed */
 int anymq_nn_try_send(void *sock, anymq_msg *m);
 int anymq_nn_try_recv(void *sock, anymq_msg *m);
 

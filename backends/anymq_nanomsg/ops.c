@@ -7,6 +7,7 @@ static const anymq_ops table = {
     .traits = 0, /* thread-safe, level-triggered */
     .msg_init = anymq_nn_msg_init,
     .msg_release = anymq_nn_msg_release,
+    .msg_free = anymq_nn_msg_free,
     .try_send = anymq_nn_try_send,
     .try_recv = anymq_nn_try_recv,
     .wait_fd = anymq_nn_wait_fd,

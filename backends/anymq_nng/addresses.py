@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from dataclasses import replace
 
 from anymq.url import Address
 
@@ -24,7 +23,7 @@ def wildcards(address: Address, ipv6: bool) -> list[Address]:
     if not address.wildcard:
         return [address]
     hosts = ["::", "0.0.0.0"] if ipv6 and socket.has_ipv6 else ["0.0.0.0"]
-    return [replace(address, host=host) for host in hosts]
+    return [address.with_host(host) for host in hosts]
 
 
 def native_url(address: Address) -> str:

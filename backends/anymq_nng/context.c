@@ -250,6 +250,7 @@ void anymq_nng_fill_context_ops(anymq_ops *ops, int tells)
         .traits = ANYMQ_NATIVE_WAIT | (tells ? ANYMQ_TELLS : 0),
         .msg_init = anymq_nng_message_init,
         .msg_release = anymq_nng_message_release,
+        .msg_free = anymq_nng_message_free,
         .try_send = try_send,
         .try_recv = anymq_nng_try_recv,
         .wait_fd = wait_fd,

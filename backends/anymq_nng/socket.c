@@ -12,6 +12,7 @@ void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
     const nng_table *fn = &s->library->fn;
 
     m->native.ptr = message;
+    m->native.words[1] = (uint64_t)(uintptr_t)s->library;
     m->data = fn->msg_body(message);
     m->size = fn->msg_len(message);
     m->header = NULL;
@@ -56,6 +57,14 @@ void anymq_nng_message_release(void *socket, anymq_msg *m)
     if (m->native.ptr != NULL)
         s->library->fn.msg_free(nng_message(m));
     memset(m, 0, sizeof *m);
+}
+
+void anymq_nng_message_free(const anymq_ops *ops, anymq_msg *m)
+{
+    const anymq_nng_library *library = (const anymq_nng_library *)(uintptr_t)m->native.words[1];
+
+    (void)ops; /* sockets and contexts have tables of their own */
+    library->fn.msg_free(nng_message(m));
 }
 
 /* A reply goes to the peer of the message that was received last; anything else goes to whomever
@@ -266,6 +275,7 @@ void anymq_nng_fill_ops(anymq_ops *ops)
         .traits = ANYMQ_NATIVE_WAIT,
         .msg_init = anymq_nng_message_init,
         .msg_release = anymq_nng_message_release,
+        .msg_free = anymq_nng_message_free,
         .try_send = anymq_nng_try_send,
         .try_recv = anymq_nng_try_recv,
         .wait_fd = anymq_nng_wait_fd,

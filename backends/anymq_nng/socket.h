@@ -168,6 +168,7 @@ void anymq_nng_let_go(anymq_nng_socket *s);
 int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_t header_size,
                            const void *data, size_t size);
 void anymq_nng_message_release(void *socket, anymq_msg *m);
+void anymq_nng_message_free(const anymq_ops *ops, anymq_msg *m); /* its socket may be closed */
 int anymq_nng_try_send(void *socket, anymq_msg *m);
 int anymq_nng_try_recv(void *socket, anymq_msg *m);
 

@@ -1,13 +1,14 @@
-"""From anymq's URLs to those of libzmq, and what must be looked at before libzmq is asked."""
+"""From anymq's URLs to those of libzmq, and what must be looked at before libzmq is asked.
+
+`socket` and `ipaddress` are imported where they are needed: a socket that is only opened does not
+wait for them.
+"""
 
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
-import socket
 import stat
-from dataclasses import replace
 
 from anymq.errors import AddressInUse, AddressInvalid
 from anymq.url import Address
@@ -44,6 +45,8 @@ def wants_ipv6(address: Address, allowed: bool) -> bool:
         return True
     if address.host.rstrip(".").lower() == "localhost":
         return False
+    import ipaddress
+
     try:
         ipaddress.IPv4Address(address.host)
     except ValueError:
@@ -59,6 +62,8 @@ def resolved(address: Address, ipv6: bool) -> Address:
     """
     if address.scheme not in ("tcp", "ws", "wss") or address.wildcard or address.is_ipv6:
         return address
+    import socket
+
     if address.host in {name for _, name in socket.if_nameindex()}:
         return address
     try:
@@ -73,7 +78,7 @@ def resolved(address: Address, ipv6: bool) -> Address:
     for family in families:
         for entry in found:
             if entry[0] == family:
-                return replace(address, host=str(entry[4][0]))
+                return address.with_host(str(entry[4][0]))
     raise AddressInvalid(
         f"cannot listen at {address}: it has only an IPv6 address and the option ipv6 is False",
         backend="zmq",
@@ -115,6 +120,8 @@ def check_listen(address: Address) -> None:
             symbol="EADDRINUSE",
             errno=errno.EADDRINUSE,
         )
+    import socket
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

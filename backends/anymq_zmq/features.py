@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from anymq.features import Support, absent, emulated, known_features, native
 from anymq.protocols import Protocol
@@ -21,8 +21,7 @@ from .constants import DRAFT_TYPES, SOCKET_TYPES
 __all__ = ["Library", "detect"]
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """What detection may ask: `has` returns None where the library has no zmq_has."""
 
     version: tuple[int, ...]

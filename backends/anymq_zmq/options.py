@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from anymq.errors import OptionError
 from anymq.protocols import Protocol
@@ -38,8 +37,7 @@ def _routing_id(value: bytes) -> bytes:
     return value
 
 
-@dataclass(frozen=True)
-class Portable:
+class Portable(NamedTuple):
     """How one portable option becomes one of libzmq's."""
 
     option: str

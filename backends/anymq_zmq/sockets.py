@@ -11,18 +11,19 @@ from anymq._engine import Handle
 from anymq.abc import NativeEndpoint, NativeSocket
 from anymq.errors import AddressInvalid, OptionError, StateError
 from anymq.protocols import Protocol
-from anymq.security import CurveConfig, PlainConfig
 from anymq.url import Address
 
-from . import options, secured
+from . import options
 from ._zmq import ffi, lib
 from .addresses import check_listen, native_url, port_of, resolved, wants_ipv6
 from .constants import CONSTANTS, SOCKET_TYPES, ValueType
 from .contexts import CARRIERS, ZmqContext
-from .zap import Rules
 
 if TYPE_CHECKING:
+    from anymq.security import CurveConfig, PlainConfig
+
     from .backend import ZmqBackend
+    from .zap import Rules
 
 __all__ = ["ZmqSocket"]
 
@@ -200,6 +201,8 @@ class ZmqSocket(NativeSocket):
                     f"{name} has users or a list of clients, which stay: open another socket",
                     backend="zmq",
                 )
+        from . import secured
+
         rules = None if config is None else secured.rules_for(config)
         if rules is not None:
             self.backend.zap.add(rules)
@@ -272,6 +275,8 @@ class ZmqSocket(NativeSocket):
             if kind is Protocol.ROUTER:
                 self._set("ZMQ_ROUTER_MANDATORY", 1)
             for config in self._security.values():
+                from . import secured
+
                 secured.apply(self, config, self._rules)
         for name, value in kept.items():
             if name not in ("curve", "plain") and not (name == "routing_id" and not value):

@@ -7,7 +7,6 @@ cannot answer, libzmq refuses the client.
 
 from __future__ import annotations
 
-import hmac
 import itertools
 import os
 import threading
@@ -47,10 +46,12 @@ class Rules:
         if mechanism == b"CURVE" and self._keys is not None and len(credentials) == 1:
             return credentials[0].hex().encode() if credentials[0] in self._keys else None
         if mechanism == b"PLAIN" and len(credentials) == 2:
+            from hmac import compare_digest
+
             name, password = credentials
             wanted = self._users.get(name)
             # Unknown users take as long as wrong passwords.
-            same = hmac.compare_digest(password, b"" if wanted is None else wanted)
+            same = compare_digest(password, b"" if wanted is None else wanted)
             return name if same and wanted is not None else None
         return None
 

@@ -39,14 +39,14 @@ from .errors import (
 )
 from .features import Support
 from .message import Message
-from .poller import Poller, PollEvents
 from .protocols import Protocol
 from .registry import BackendStatus, backends, get_backend
-from .security import CurveConfig, PlainConfig, TLSConfig
 from .socket import DEFAULT, Socket
 
 if TYPE_CHECKING:
     from .config import Config, load_config
+    from .poller import Poller, PollEvents
+    from .security import CurveConfig, PlainConfig, TLSConfig
 
 __version__ = "0.1.0"
 
@@ -94,10 +94,22 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The configuration is read by few programs; those that do not need not import its parser.
-    if name in ("Config", "load_config"):
-        from . import config
+_LATER = {
+    "Config": "config",
+    "load_config": "config",
+    "Poller": "poller",
+    "PollEvents": "poller",
+    "CurveConfig": "security",
+    "PlainConfig": "security",
+    "TLSConfig": "security",
+}
+"""What few programs use, and where it is: imported when it is asked for."""
 
-        return getattr(config, name)
-    raise AttributeError(f"module 'anymq' has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'anymq' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    return found

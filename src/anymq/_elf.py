@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 __all__ = ["Wanted", "missing_bytes", "wanted"]
 
@@ -21,8 +20,7 @@ _LONGEST = 1 << 20
 """Bytes of a table beyond which a file is not believed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a library asks of the loader.
 
     Attributes:

@@ -6,6 +6,8 @@ from typing import Any, Literal, Self, TypeVar, final
 
 from typing_extensions import Buffer
 
+from ._limits import TimeLimit
+
 READABLE: int
 WRITABLE: int
 TURN: int
@@ -18,6 +20,13 @@ def setup(main_thread: int) -> None:
 
 def pending_closes(timeout: float | None) -> int:
     """Wait for closes that collection left to the background; how many are still not done."""
+
+@final
+class Body:
+    """A large message as it was received, in the library's memory."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __len__(self) -> int: ...
 
 @final
 class Handle:
@@ -65,7 +74,7 @@ class Handle:
     def send_message(
         self, header: Buffer, body: Buffer, timeout: float | None = ..., /
     ) -> None: ...
-    def recv_message(self, timeout: float | None = ..., /) -> tuple[bytes, bytes, int]: ...
+    def recv_message(self, timeout: float | None = ..., /) -> tuple[bytes, bytes | Body, int]: ...
     def peers(self, endpoint: int = 0, /) -> int: ...
     def wait_peers(self, n: int, endpoint: int, timeout: float | None, /) -> bool: ...
     def next_event(self, timeout: float | None, /) -> tuple[int, str, int, int, int, int] | None:
@@ -141,3 +150,24 @@ class Call(Coroutine[Any, Any, T_co]):
     def send(self, value: Any, /) -> Any: ...
     def throw(self, *raised: Any) -> Any: ...
     def close(self) -> None: ...
+
+class Direct:
+    """The base of sockets and contexts: the two calls that are made once a message."""
+
+    _handle: Handle
+    def send(self, data: Buffer, *, timeout: TimeLimit = ...) -> None:
+        """Send one message, whole or not at all.
+
+        Raises:
+            Timeout: no peer took it in time (`WouldBlock` for `timeout=0`); nothing was sent.
+            StateError: the protocol does not allow it, or not now.
+            TypeError: not bytes-like.
+        """
+    def recv(self, *, timeout: TimeLimit = ...) -> bytes:
+        """Receive one message.
+
+        Raises:
+            Timeout: none came in time (`WouldBlock` for `timeout=0`).
+            StateError: the protocol does not allow it, or not now; or the message has several
+                parts, and stays receivable with `recv_parts`.
+        """

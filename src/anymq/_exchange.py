@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ._engine import Direct
 from ._limits import DEFAULT, TimeLimit
 from .errors import OptionError, StateError, Timeout
 from .options import check_option
@@ -15,20 +16,18 @@ from .protocols import Protocol
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._engine import Handle
     from .abc import Backend, NativeContext
 
 __all__ = ["Exchange"]
 
 
-class Exchange:
-    """The blocking calls of `Socket` that `Context` has too."""
+class Exchange(Direct):
+    """The blocking calls of `Socket` that `Context` has too; `send` and `recv` are the engine's."""
 
     __slots__ = ()
 
     if TYPE_CHECKING:
         _backend: Backend
-        _handle: Handle
         _native: NativeContext
         _protocol: Protocol
         _raw: bool
@@ -40,31 +39,6 @@ class Exchange:
         @property
         def closed(self) -> bool: ...
         def close(self) -> None: ...
-
-    def send(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> None:
-        """Send one message, whole or not at all.
-
-        Raises:
-            Timeout: no peer took it in time (`WouldBlock` for `timeout=0`); nothing was sent.
-            StateError: the protocol does not allow it, or not now.
-            TypeError: not bytes-like.
-        """
-        if timeout is DEFAULT:
-            self._handle.send(data)
-        else:
-            self._handle.send(data, timeout)
-
-    def recv(self, *, timeout: TimeLimit = DEFAULT) -> bytes:
-        """Receive one message.
-
-        Raises:
-            Timeout: none came in time (`WouldBlock` for `timeout=0`).
-            StateError: the protocol does not allow it, or not now; or the message has several
-                parts, and stays receivable with `recv_parts`.
-        """
-        if timeout is DEFAULT:
-            return self._handle.recv()
-        return self._handle.recv(timeout)
 
     def request(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """REQ: send, then receive the reply to that request.

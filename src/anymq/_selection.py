@@ -6,8 +6,7 @@ Everything that can be checked without a library is checked here, before one is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .abc import Backend
 from .errors import OptionError
@@ -26,8 +25,7 @@ __all__ = ["Plan", "plan"]
 SUBSCRIBERS = frozenset({Protocol.SUB, Protocol.DISH})
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a new socket will be."""
 
     backend: Backend

@@ -14,9 +14,8 @@ from __future__ import annotations
 import abc
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ._engine import Handle
 from .errors import AnymqError, UnsupportedFeature
@@ -48,8 +47,7 @@ def include_dir() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryInfo:
+class LibraryInfo(NamedTuple):
     """Which library file a backend runs on.
 
     Attributes:
@@ -65,8 +63,7 @@ class LibraryInfo:
     found_via: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerEvent:
+class PeerEvent(NamedTuple):
     """Something that happened to a peer or an endpoint of a socket.
 
     Attributes:
@@ -88,8 +85,7 @@ class PeerEvent:
     code: int = 0
 
 
-@dataclass(slots=True)
-class NativeEndpoint:
+class NativeEndpoint(NamedTuple):
     """One bound or dialled address, as the backend knows it.
 
     Attributes:
@@ -103,7 +99,7 @@ class NativeEndpoint:
     number: int
     url: str
     native_url: str
-    state: Any = field(default=None, repr=False)
+    state: Any = None
     peer: int = 0
 
 

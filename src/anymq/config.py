@@ -32,12 +32,11 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._installed import entry_points
 from .errors import ConfigError
 from .protocols import Protocol
 
@@ -51,12 +50,10 @@ SOCKET_VARIABLES = "ANYMQ_SOCKETS__"
 """Prefix of the variables that override a value of one socket."""
 
 
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class SocketEntry:
+class SocketEntry(NamedTuple):
     """What the configuration says of one socket, in the values that `Socket` takes.
 
     Attributes:
@@ -74,11 +71,10 @@ class SocketEntry:
     listen: tuple[str, ...] = ()
     dial: tuple[str, ...] = ()
     subscribe: tuple[bytes, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=_nothing)
+    options: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """A checked configuration.
 
     Attributes:
@@ -90,8 +86,8 @@ class Config:
 
     path: Path | None = None
     backend: str | None = None
-    libraries: Mapping[str, str] = field(default_factory=_nothing)
-    sockets: Mapping[str, SocketEntry] = field(default_factory=_nothing)
+    libraries: Mapping[str, str] = _NOTHING
+    sockets: Mapping[str, SocketEntry] = _NOTHING
 
     def entry(self, name: str) -> SocketEntry:
         """The entry of one socket.
@@ -195,14 +191,14 @@ def hint(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     """The end of an error about an unknown name: the nearest known one, or all of them."""
     if not known:
         return "; there are none"
+    from difflib import get_close_matches  # errors alone need it
+
     close = get_close_matches(name, known, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
 
 
 def known_backends() -> tuple[str, ...]:
     """Names of the backends that are installed as packages, their libraries present or not."""
-    from importlib.metadata import entry_points
-
     return tuple(sorted({point.name for point in entry_points(group="anymq.backends")}))
 
 

@@ -49,7 +49,6 @@ class Context(Exchange, AwaitingExchange):
     __slots__ = (
         "__weakref__",
         "_backend",
-        "_handle",
         "_native",
         "_pid",
         "_protocol",

@@ -7,8 +7,7 @@ compared and printed, and every refusal is worded from the same record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .protocols import Protocol
 
@@ -27,8 +26,7 @@ __all__ = [
 Status = Literal["native", "emulated", "absent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(NamedTuple):
     """Whether one library, as it was loaded, has one feature.
 
     Attributes:

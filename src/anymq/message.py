@@ -13,6 +13,8 @@ from .errors import StateError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from ._engine import Body
+
 __all__ = ["Message"]
 
 
@@ -24,33 +26,46 @@ class Message:
     one. `insert` and `trim` work at the front of the body, `append` and `chop` at its end.
     A message that was sent is given away: using it raises `StateError`. A send that failed leaves
     it as it was.
+
+    A message that was received is copied only when it is changed, or its `body` asked for: `view`,
+    `len` and `bytes` look at what the library gave, which for a large one is its own memory. One
+    that is sent on unchanged is not copied either (`docs/semantics.md`).
     """
 
-    __slots__ = ("_body", "_header", "_peer")
+    __slots__ = ("_content", "_header", "_peer")
 
     def __init__(self, data: Buffer = b"", *, header: Buffer = b"") -> None:
         if isinstance(data, str) or isinstance(header, str):
             raise TypeError("a message is bytes, not str: pass text.encode() instead")
         # Through a view, because bytearray() also takes numbers and lists of them.
-        self._body: bytearray | None = bytearray(memoryview(data))
-        self._header = bytearray(memoryview(header))
+        self._content: bytearray | bytes | Body | None = bytearray(memoryview(data))
+        self._header: bytearray | bytes = bytearray(memoryview(header))
         self._peer: int | None = None
 
     @classmethod
-    def _received(cls, header: bytes, body: bytes, peer: int) -> Message:
-        message = cls(body, header=header)
+    def _received(cls, header: bytes, body: bytes | Body, peer: int) -> Message:
+        message = cls.__new__(cls)
+        message._content = body
+        message._header = header
         message._peer = peer or None
         return message
 
     def _give_away(self) -> None:
-        self._body = None
+        self._content = None
+
+    def _whole(self) -> bytearray | bytes | Body:
+        """The body, as it is held."""
+        if self._content is None:
+            raise StateError("the message was sent: it is no longer yours; make a copy() before")
+        return self._content
 
     @property
     def body(self) -> bytearray:
         """The body itself, not a copy."""
-        if self._body is None:
-            raise StateError("the message was sent: it is no longer yours; make a copy() before")
-        return self._body
+        body = self._whole()
+        if not isinstance(body, bytearray):
+            body = self._content = bytearray(body)
+        return body
 
     @body.setter
     def body(self, data: Buffer) -> None:
@@ -59,7 +74,9 @@ class Message:
     @property
     def header(self) -> bytearray:
         """The protocol header itself, not a copy."""
-        _ = self.body
+        self._whole()
+        if not isinstance(self._header, bytearray):
+            self._header = bytearray(self._header)
         return self._header
 
     @header.setter
@@ -68,8 +85,11 @@ class Message:
 
     @property
     def view(self) -> memoryview:
-        """The body's memory; while a view exists the body cannot change its size."""
-        return memoryview(self.body)
+        """The body's memory, read-only as long as it is what was received.
+
+        While there is a view of what can be written to, the body cannot change its size.
+        """
+        return memoryview(self._whole())
 
     @property
     def peer(self) -> int | None:
@@ -78,7 +98,7 @@ class Message:
 
     def copy(self) -> Message:
         """An independent message with the same header, body and peer."""
-        other = Message(self.body, header=self._header)
+        other = Message(self._whole(), header=self._header)
         other._peer = self._peer
         return other
 
@@ -151,17 +171,17 @@ class Message:
         return int.from_bytes(self.chop(8), "big")
 
     def __len__(self) -> int:
-        return len(self.body)
+        return len(self._whole())
 
     def __bytes__(self) -> bytes:
-        return bytes(self.body)
+        return bytes(self._whole())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
-        return self.body == other.body and self.header == other.header
+        return bytes(self) == bytes(other) and self._header == other._header
 
     def __repr__(self) -> str:
-        if self._body is None:
+        if self._content is None:
             return "<Message, sent>"
-        return f"<Message of {len(self._body)} bytes, header {len(self._header)}>"
+        return f"<Message of {len(self._content)} bytes, header {len(self._header)}>"

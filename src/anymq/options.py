@@ -9,13 +9,24 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, Literal, Self, TypedDict, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    Self,
+    TypedDict,
+    TypeVar,
+    overload,
+)
 
 from .errors import OptionError
 from .protocols import Protocol
-from .security import CurveConfig, PlainConfig, TLSConfig
+
+if TYPE_CHECKING:
+    from .security import CurveConfig, PlainConfig, TLSConfig
 
 __all__ = [
     "OPTIONS",
@@ -37,8 +48,7 @@ MAX_SECONDS = 2_000_000.0
 """Largest time that every library can take: below 2**31 milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class OptionSpec:
+class OptionSpec(NamedTuple):
     """One portable option.
 
     Attributes:
@@ -60,8 +70,7 @@ class OptionSpec:
     maximum: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OptionInfo:
+class OptionInfo(NamedTuple):
     """What `socket.options` says of one option of one socket.
 
     `mapping` names what the option is in the library (`"ZMQ_RCVHWM"`, `"recv-buffer"`), or
@@ -175,7 +184,8 @@ def inapplicable(name: str, protocol: Protocol, raw: bool) -> str:
     return ""
 
 
-_OBJECTS: Mapping[str, type] = {"tls": TLSConfig, "curve": CurveConfig, "plain": PlainConfig}
+_OBJECTS = {"tls": "TLSConfig", "curve": "CurveConfig", "plain": "PlainConfig"}
+"""Classes of `anymq.security`, which is imported only where one is used."""
 
 _WANTED = {
     "seconds": "a number of seconds",
@@ -215,10 +225,10 @@ def check_option(name: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
             raise _wrong_type(spec, value)
     elif kind == "object":
-        if not isinstance(value, _OBJECTS[name]):
-            raise OptionError(
-                f"{name} takes {_OBJECTS[name].__name__} or None, not {type(value).__name__}"
-            )
+        from . import security
+
+        if not isinstance(value, getattr(security, _OBJECTS[name])):
+            raise OptionError(f"{name} takes {_OBJECTS[name]} or None, not {type(value).__name__}")
         return value
     elif not isinstance(value, {"bool": bool, "str": str, "bytes": bytes}[kind]):
         raise _wrong_type(spec, value)

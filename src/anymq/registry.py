@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from typing import NamedTuple
 
 from . import _engine
 from ._beside import load_needed, missing_names
 from ._elf import missing_bytes
+from ._installed import entry_points
 from ._sound import damage
 from .abc import Backend, Provider
 from .errors import BackendUnavailable, OptionError, UnsupportedFeature
@@ -28,8 +28,7 @@ __all__ = ["BackendStatus", "backends", "backends_with", "get_backend", "opened_
 GROUP = "anymq.backends"
 
 
-@dataclass(frozen=True, slots=True)
-class BackendStatus:
+class BackendStatus(NamedTuple):
     """Whether one backend can be used, and why not.
 
     Attributes:
@@ -49,8 +48,7 @@ class BackendStatus:
     install_hint: str = ""
 
 
-@dataclass(slots=True)
-class _Broken:
+class _Broken(NamedTuple):
     """An installed backend package that cannot be imported."""
 
     name: str

@@ -33,7 +33,6 @@ from .options import (
     inapplicable,
 )
 from .protocols import Protocol
-from .security import CurveConfig, PlainConfig, TLSConfig
 from .url import parse
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     from .abc import NativeEndpoint, NativeSocket
     from .options import SocketOptions
+    from .security import CurveConfig, PlainConfig, TLSConfig
 
 __all__ = ["DEFAULT", "Socket"]
 
@@ -78,7 +78,6 @@ class Socket(Exchange, AwaitingCalls):
         "__weakref__",
         "_backend",
         "_contexts",
-        "_handle",
         "_headed",
         "_mapping",
         "_name",
@@ -116,9 +115,9 @@ class Socket(Exchange, AwaitingCalls):
     immediate = Option[bool]("immediate")
     polyamorous = Option[bool]("polyamorous")
     prefer_new = Option[bool]("prefer_new")
-    tls = Option[TLSConfig | None]("tls")
-    curve = Option[CurveConfig | None]("curve")
-    plain = Option[PlainConfig | None]("plain")
+    tls: Option[TLSConfig | None] = Option("tls")
+    curve: Option[CurveConfig | None] = Option("curve")
+    plain: Option[PlainConfig | None] = Option("plain")
 
     def __init__(
         self,
@@ -290,7 +289,7 @@ class Socket(Exchange, AwaitingCalls):
         if not isinstance(message, Message):
             raise TypeError(f"send_message takes a Message, not {type(message).__name__}")
         header = message.header if self._headed else b""
-        self._handle.send_message(header, message.body, *limit_argument(timeout))
+        self._handle.send_message(header, message._whole(), *limit_argument(timeout))
         message._give_away()
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:

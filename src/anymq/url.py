@@ -6,9 +6,8 @@ wants. Schemes that only one library knows are passed on as they are.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .errors import AddressInvalid
 from .features import TRANSPORTS
@@ -24,8 +23,7 @@ MAX_IPC_PATH = 107
 """Longest path of a local socket in bytes (`sun_path` of Linux, less its terminator)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A URL taken apart.
 
     Attributes:
@@ -58,8 +56,11 @@ class Address:
         """The host as it stands in a URL: IPv6 numbers in brackets."""
         return f"[{self.host}]" if self.is_ipv6 else self.host
 
+    def with_host(self, host: str) -> Address:
+        return self._replace(host=host)
+
     def with_port(self, port: int) -> Address:
-        return replace(self, port=port)
+        return self._replace(port=port)
 
     def __str__(self) -> str:
         if self.scheme in _HOST_SCHEMES:
@@ -143,6 +144,8 @@ def _parse_host(url: str, scheme: str, rest: str, listen: bool) -> Address:
 
 
 def _check_ipv6(url: str, host: str) -> None:
+    import ipaddress  # imported where a host is a number
+
     try:
         ipaddress.IPv6Address(host)
     except ValueError:
@@ -157,6 +160,8 @@ def _check_host(url: str, host: str, listen: bool) -> str:
             raise _bad(url, "the host is missing; '*' listens on every interface")
         return host
     if re.fullmatch(r"[0-9.]+", host):
+        import ipaddress
+
         try:
             ipaddress.IPv4Address(host)
         except ValueError:

@@ -14,8 +14,11 @@ from anymq.abc import Handle
 POINTERS = [
     "msg_init",
     "msg_release",
+    "msg_lend",
+    "msg_free",
     "try_send",
     "try_recv",
+    "try_send_copy",
     "wait_fd",
     "events",
     "wait_send",

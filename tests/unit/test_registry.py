@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 import anymq
-from anymq import registry
+from anymq import config, registry
 from anymq.abc import Backend, LibraryInfo, NativeSocket, Provider
 from anymq.errors import AnymqError, BackendUnavailable, UnsupportedFeature
 from anymq.features import Support, absent, known_features, native
@@ -117,7 +116,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     """A process in which nothing is installed but what the test adds."""
     made = World(tmp_path)
-    for module in (registry, importlib.metadata):
+    for module in (registry, config):
         monkeypatch.setattr(module, "entry_points", lambda **_: made.points)
     monkeypatch.setattr(registry, "_opened", {})
     monkeypatch.setattr(registry, "_failed", {})

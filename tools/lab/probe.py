@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
 from typing import Any
 
 
@@ -30,7 +29,7 @@ def probe(name: str, path: str) -> dict[str, Any]:
         "wire": backend.wire,
         "version": list(library.version),
         "version_text": library.version_text,
-        "features": {feature: asdict(said) for feature, said in backend.features.items()},
+        "features": {feature: said._asdict() for feature, said in backend.features.items()},
         "quirks": dict(backend.quirks),
     }
 

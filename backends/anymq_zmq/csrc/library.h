@@ -51,8 +51,12 @@ typedef struct azmq_api {
     int (*unbind)(void *sock, const char *url);
     int (*disconnect)(void *sock, const char *url);
     int (*monitor)(void *sock, const char *url, int events);
+    int (*send)(void *sock, const void *data, size_t size, int flags);
     int (*msg_init)(void *msg);
     int (*msg_init_size)(void *msg, size_t size);
+    int (*msg_init_data)(void *msg, void *data, size_t size,
+                         void (*give_back)(void *data, void *hint), void *hint);
+    int (*msg_copy)(void *msg, void *from);
     int (*msg_send)(void *msg, void *sock, int flags);
     int (*msg_recv)(void *msg, void *sock, int flags);
     int (*msg_close)(void *msg);

@@ -46,6 +46,31 @@ static void op_msg_release(void *sock, anymq_msg *m)
     memset(m, 0, sizeof *m);
 }
 
+static int op_msg_lend(void *sock, anymq_msg *m, void *data, size_t size,
+                       void (*give_back)(void *data, void *hint), void *hint)
+{
+    const azmq_sock *s = sock;
+    const azmq_api *api = &s->lib->api;
+    anymq_msg other;
+    memset(m, 0, sizeof *m);
+    if (api->msg_init_data(&m->native, data, size, give_back, hint) != 0)
+        return s->get_errno();
+    /* Over ws libzmq masks what it sends where it lies, but for messages that had a copy once. */
+    api->msg_init(&other.native);
+    api->msg_copy(&other.native, &m->native);
+    api->msg_close(&other.native);
+    m->data = data;
+    m->size = size;
+    return ANYMQ_OK;
+}
+
+static void op_msg_free(const anymq_ops *ops, anymq_msg *m)
+{
+    const azmq_lib *lib = (const azmq_lib *)((const char *)ops - offsetof(azmq_lib, ops));
+    lib->api.msg_close(&m->native);
+    free((void *)m->header);
+}
+
 static int failure(const azmq_sock *s)
 {
     int error = s->get_errno();
@@ -90,6 +115,22 @@ static int op_try_send(void *sock, anymq_msg *m)
     if (__builtin_expect(s->header != AZMQ_NO_HEADER, 0))
         free((void *)m->header);
     memset(m, 0, sizeof *m); /* libzmq has left an empty message, which holds no memory */
+    return ANYMQ_OK;
+}
+
+static int op_try_send_copy(void *sock, const void *data, size_t size)
+{
+    azmq_sock *s = sock;
+    s->turned_back = gate_is_closed(s);
+    if (__builtin_expect(s->turned_back, 0))
+        return ANYMQ_AGAIN;
+    while (__builtin_expect(s->send(s->native, data, size, AZMQ_DONTWAIT) < 0, 0)) {
+        int result = failure(s);
+        if (result != EINTR)
+            return result;
+    }
+    s->sent = 1;
+    s->within = 0;
     return ANYMQ_OK;
 }
 
@@ -221,8 +262,11 @@ void azmq_fill_ops(anymq_ops *ops)
         .traits = ANYMQ_NEEDS_LOCK | ANYMQ_EDGE | ANYMQ_SHORT_TRY | ANYMQ_LINGERS,
         .msg_init = op_msg_init,
         .msg_release = op_msg_release,
+        .msg_lend = op_msg_lend,
+        .msg_free = op_msg_free,
         .try_send = op_try_send,
         .try_recv = op_try_recv,
+        .try_send_copy = op_try_send_copy,
         .wait_fd = op_wait_fd,
         .events = op_events,
         .drained = op_drained,
@@ -249,6 +293,7 @@ int azmq_socket(azmq_lib *lib, int type, azmq_sock **result)
         free(s);
         return error;
     }
+    s->send = api->send;
     s->msg_send = api->msg_send;
     s->msg_recv = api->msg_recv;
     s->msg_init = api->msg_init;

@@ -56,6 +56,7 @@ typedef struct azmq_counts {
 
 typedef struct azmq_sock {
     void *native;
+    int (*send)(void *sock, const void *data, size_t size, int flags);
     int (*msg_send)(void *msg, void *sock, int flags);
     int (*msg_recv)(void *msg, void *sock, int flags);
     int (*msg_init)(void *msg);

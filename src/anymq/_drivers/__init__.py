@@ -2,7 +2,8 @@
 
 A socket that is awaited on has one `Waits` for each loop that uses it; what runs, asyncio (uvloop
 is an asyncio loop) or trio, is told apart when it is awaited on. trio is imported only where a
-program has done so.
+program has done so, and asyncio, which takes longer to import than all of anymq, when something
+is first awaited.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from asyncio import get_running_loop
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +90,14 @@ def current_loop() -> Any:
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return trio.lowlevel.current_trio_token()
-    try:
-        return get_running_loop()
-    except RuntimeError:
+    asyncio = sys.modules.get("asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if loop is None:
         raise RuntimeError(
             "this call must be awaited in asyncio or trio, and no event loop runs here; "
             "the same call without the leading 'a' blocks instead"
-        ) from None
+        )
+    return loop
 
 
 def waits_class(loop: Any) -> type[Waits]:

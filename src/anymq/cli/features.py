@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from anymq.features import absent, known_features
@@ -77,7 +76,7 @@ def _document(backend: Backend) -> dict[str, object]:
         "path": library.path,
         "found_via": library.found_via,
         "features": {
-            name: asdict(backend.features.get(name, absent("the backend does not say")))
+            name: backend.features.get(name, absent("the backend does not say"))._asdict()
             for name in known_features()
         },
         "quirks": dict(backend.quirks),

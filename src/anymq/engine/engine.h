@@ -127,6 +127,17 @@ static inline bool amq_is_open(Handle *h)
     return atomic_load(&h->state) == STATE_OPEN;
 }
 
+/* lend.c: memory that changes hands without a copy */
+#define LEND 65536 /* bytes from which that takes less time than copying */
+extern _Atomic(void *) amq_returned;
+void amq_take_returned(void); /* with the interpreter lock held */
+/* Make a message of an object's own memory, which must not change from now on. 0, or the library's
+ * error number. */
+int amq_lend(Handle *h, anymq_msg *m, PyObject *object);
+/* A received message as an object with the buffer protocol. NULL, and `m` is still the caller's. */
+PyObject *amq_body(Handle *h, const anymq_msg *m);
+PyObject *amq_body_type(void);
+
 /* wait.c: locking, trying, waiting */
 typedef struct Operation {
     int direction; /* ANYMQ_READABLE or ANYMQ_WRITABLE */
@@ -160,6 +171,9 @@ void amq_watches_tell(Handle *h, int ready);
 PyObject *amq_ready(Handle *h, PyObject *mask);
 PyObject *amq_fileno(Handle *h, PyObject *direction);
 PyObject *amq_watch_type(void);
+
+/* direct.c: the base type of sockets and contexts; a new reference */
+PyObject *amq_direct_type(void);
 
 /* timeout.c: seconds of Python, nanoseconds of the engine */
 int amq_timeout_from(PyObject *value, int64_t *out);

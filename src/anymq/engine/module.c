@@ -45,13 +45,19 @@ PyMODINIT_FUNC PyInit__engine(void)
     PyObject *module = PyModule_Create(&definition);
     PyObject *type = module != NULL ? amq_handle_type() : NULL;
     PyObject *watch = module != NULL ? amq_watch_type() : NULL;
+    PyObject *body = module != NULL ? amq_body_type() : NULL;
+    PyObject *direct = module != NULL ? amq_direct_type() : NULL;
     if (type == NULL || PyModule_AddObjectRef(module, "Handle", type) < 0 ||
         watch == NULL || PyModule_AddObjectRef(module, "Watch", watch) < 0 ||
         amq_calls_types(module) < 0 ||
+        body == NULL || PyModule_AddObjectRef(module, "Body", body) < 0 ||
+        direct == NULL || PyModule_AddObjectRef(module, "Direct", direct) < 0 ||
         PyModule_AddIntConstant(module, "READABLE", ANYMQ_READABLE) < 0 ||
         PyModule_AddIntConstant(module, "WRITABLE", ANYMQ_WRITABLE) < 0)
         Py_CLEAR(module);
     Py_XDECREF(type);
     Py_XDECREF(watch);
+    Py_XDECREF(body);
+    Py_XDECREF(direct);
     return module;
 }

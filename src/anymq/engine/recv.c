@@ -244,27 +244,25 @@ static int receive(Handle *h, ReceiveOperation *op, int64_t timeout)
     return report(h, result, timeout);
 }
 
-static PyObject *to_bytes(const void *data, size_t size)
+/* Copy a message and free it. */
+static void copy_out(Handle *h, anymq_msg *m, void *target)
 {
-    if (size < BIG)
-        return PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
-    if (bytes != NULL) {
-        char *target = PyBytes_AsString(bytes);
-        Py_BEGIN_ALLOW_THREADS
-        memcpy(target, data, size);
-        Py_END_ALLOW_THREADS
+    if (m->size < BIG) {
+        memcpy(target, m->data, m->size);
+        h->ops->msg_release(h->sock, m);
+        return;
     }
-    return bytes;
+    Py_BEGIN_ALLOW_THREADS
+    memcpy(target, m->data, m->size);
+    h->ops->msg_release(h->sock, m);
+    Py_END_ALLOW_THREADS
 }
 
 /* Make one object of a received message and free it; on failure it is kept in the stash. */
-static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(const anymq_msg *))
+static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(Handle *, anymq_msg *))
 {
-    PyObject *object = make(m);
-    if (object != NULL)
-        h->ops->msg_release(h->sock, m);
-    else {
+    PyObject *object = make(h, m);
+    if (object == NULL) {
         amq_lock(h);
         if (stash_put(h, m, 1, true) < 0)
             h->ops->msg_release(h->sock, m);
@@ -273,20 +271,32 @@ static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(const anymq_
     return object;
 }
 
-static PyObject *make_bytes(const anymq_msg *m)
+static PyObject *make_bytes(Handle *h, anymq_msg *m)
 {
-    return to_bytes(m->data, m->size);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)m->size);
+    if (bytes != NULL)
+        copy_out(h, m, PyBytes_AsString(bytes));
+    return bytes;
 }
 
-static PyObject *make_message(const anymq_msg *m)
+/* (header, body, peer). The body is made last, for then the message is gone. */
+static PyObject *make_message(Handle *h, anymq_msg *m)
 {
+    PyObject *message = PyTuple_New(3), *body = NULL;
     PyObject *header = PyBytes_FromStringAndSize(m->header, (Py_ssize_t)m->header_size);
-    PyObject *body = header != NULL ? to_bytes(m->data, m->size) : NULL;
+    PyObject *peer = PyLong_FromUnsignedLong(m->peer);
+    if (message != NULL && header != NULL && peer != NULL)
+        body = m->size >= LEND && h->ops->msg_free != NULL ? amq_body(h, m) : make_bytes(h, m);
     if (body == NULL) {
+        Py_XDECREF(message);
         Py_XDECREF(header);
+        Py_XDECREF(peer);
         return NULL;
     }
-    return Py_BuildValue("NNI", header, body, (unsigned)m->peer);
+    PyTuple_SetItem(message, 0, header);
+    PyTuple_SetItem(message, 1, body);
+    PyTuple_SetItem(message, 2, peer);
+    return message;
 }
 
 /* Arguments and direction of a receive whose time limit is argument `index`. */
@@ -310,7 +320,7 @@ static ReceiveOperation operation(anymq_msg *messages, size_t room, bool parts)
 }
 
 static PyObject *recv_one(Handle *h, PyObject *const *args, Py_ssize_t nargs,
-                          PyObject *(*make)(const anymq_msg *))
+                          PyObject *(*make)(Handle *, anymq_msg *))
 {
     int64_t timeout;
     if (begin(h, args, nargs, 0, &timeout) < 0)
@@ -390,8 +400,7 @@ PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         if (receive(h, &op, timeout) == 0) {
             size_t size = message.size;
             if (size <= (size_t)buffer.len) {
-                memcpy(buffer.buf, message.data, size);
-                h->ops->msg_release(h->sock, &message);
+                copy_out(h, &message, buffer.buf);
                 written = PyLong_FromSize_t(size);
             } else {
                 amq_lock(h);
@@ -411,13 +420,22 @@ PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     return written;
 }
 
+/* Room for a message at the end of a list, not filled yet: until it is there, nothing may be lost. */
+static PyObject *append_room(PyObject *list, const anymq_msg *m)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)m->size);
+    if (bytes != NULL && PyList_Append(list, bytes) < 0)
+        Py_CLEAR(bytes);
+    Py_XDECREF(bytes); /* the list has it */
+    return bytes;
+}
+
 /* Make bytes of a batch and append them; those that could not be made go back to the stash. */
 static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        PyObject *bytes = make_bytes(&messages[i]);
-        if (bytes == NULL || PyList_Append(list, bytes) < 0) {
-            Py_XDECREF(bytes);
+        PyObject *bytes = append_room(list, &messages[i]);
+        if (bytes == NULL) {
             amq_lock(h);
             while (count-- > i)
                 if (stash_put(h, &messages[count], 1, true) < 0)
@@ -425,8 +443,7 @@ static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t cou
             amq_unlock(h);
             return -1;
         }
-        Py_DECREF(bytes);
-        h->ops->msg_release(h->sock, &messages[i]);
+        copy_out(h, &messages[i], PyBytes_AsString(bytes));
     }
     return 0;
 }
@@ -504,17 +521,20 @@ PyObject *amq_recv_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         PyErr_NoMemory();
     else if (receive(h, &op, timeout) == 0) {
         list = PyList_New(0);
-        for (size_t i = 0; i < op.count && list != NULL; i++) {
-            PyObject *bytes = make_bytes(&op.messages[i]);
-            if (bytes == NULL || PyList_Append(list, bytes) < 0)
+        for (size_t i = 0; i < op.count && list != NULL; i++)
+            if (append_room(list, &op.messages[i]) == NULL)
                 Py_CLEAR(list);
-            Py_XDECREF(bytes);
-        }
-        amq_lock(h);
-        if (list != NULL || stash_put(h, op.messages, op.count, true) < 0)
+        if (list != NULL) {
             for (size_t i = 0; i < op.count; i++)
-                h->ops->msg_release(h->sock, &op.messages[i]);
-        amq_unlock(h);
+                copy_out(h, &op.messages[i],
+                         PyBytes_AsString(PyList_GetItem(list, (Py_ssize_t)i)));
+        } else {
+            amq_lock(h);
+            if (stash_put(h, op.messages, op.count, true) < 0)
+                for (size_t i = 0; i < op.count; i++)
+                    h->ops->msg_release(h->sock, &op.messages[i]);
+            amq_unlock(h);
+        }
     }
     free(op.messages);
     amq_unuse(h);

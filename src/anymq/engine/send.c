@@ -85,11 +85,18 @@ static int native_send(Handle *h, Operation *base, int ms)
     return attempt_send(h, base);
 }
 
-static int prepare(Handle *h, anymq_msg *m, const Payload *header, const Payload *body)
+/* Make a message of a payload. `given` is what the program has given away and will not change, as no
+ * `bytes` ever does: both can be lent. */
+static int prepare(Handle *h, anymq_msg *m, const Payload *header, const Payload *body,
+                   PyObject *given)
 {
     const void *header_data = header != NULL ? header->data : NULL;
     size_t header_size = header != NULL ? header->size : 0;
     int result;
+    if (body->held != NULL)
+        given = body->held;
+    if (body->size >= LEND && given != NULL && header_size == 0 && h->ops->msg_lend != NULL)
+        return amq_lend(h, m, given);
     if (body->size < BIG)
         return h->ops->msg_init(h->sock, m, header_data, header_size, body->data, body->size);
     Py_BEGIN_ALLOW_THREADS
@@ -103,6 +110,23 @@ static void note_sent(Handle *h, size_t count)
     atomic_fetch_add_explicit(&h->sent, count, memory_order_relaxed);
     if (!(h->traits & ANYMQ_LINGERS))
         atomic_store_explicit(&h->last_send, amq_now_coarse(), memory_order_relaxed);
+}
+
+/* Send what can be sent at once, and without a message made first: how many. The first that could not be
+ * sent, for whatever reason, goes the way of those that may have to wait. */
+static size_t send_copies(Handle *h, const Payload *payloads, size_t count)
+{
+    size_t done = 0;
+    if (h->ops->try_send_copy == NULL)
+        return 0;
+    amq_lock(h);
+    while (done < count && payloads[done].size < BIG &&
+           h->ops->try_send_copy(h->sock, payloads[done].data, payloads[done].size) == ANYMQ_OK)
+        done++;
+    amq_unlock(h);
+    if (done > 0)
+        note_sent(h, done);
+    return done;
 }
 
 /* One call's limits: what the program asked for, and what a batch has used of it. */
@@ -123,6 +147,8 @@ static int send_prepared(Handle *h, anymq_msg *messages, size_t count, const Lim
     int result = amq_run(h, &op.base, limits->left);
     for (size_t i = op.done; i < count; i++)
         h->ops->msg_release(h->sock, &messages[i]);
+    if (result != ANYMQ_OK)
+        amq_take_returned(); /* what was lent in vain is the program's again */
     *done = op.done;
     if (op.done > 0)
         note_sent(h, limits->batch ? op.done : 1);
@@ -155,7 +181,8 @@ static int check_direction(Handle *h)
 }
 
 /* The common way of a single message. */
-static PyObject *send_one(Handle *h, PyObject *header, PyObject *body, int64_t timeout)
+static PyObject *send_one(Handle *h, PyObject *header, PyObject *body, PyObject *given,
+                          int64_t timeout)
 {
     Payload head, payload;
     anymq_msg message;
@@ -167,9 +194,13 @@ static PyObject *send_one(Handle *h, PyObject *header, PyObject *body, int64_t t
         if (amq_use(h) == 0) {
             const Limits limits = {timeout, timeout, false, 0};
             amq_forget_answers(h);
-            int code = prepare(h, &message, header != NULL ? &head : NULL, &payload);
-            result = code != 0 ? amq_fail_native(h, code, "send")
-                               : send_prepared(h, &message, 1, &limits, &done);
+            if (header == NULL && send_copies(h, &payload, 1) == 1) {
+                result = 0;
+            } else {
+                int code = prepare(h, &message, header != NULL ? &head : NULL, &payload, given);
+                result = code != 0 ? amq_fail_native(h, code, "send")
+                                   : send_prepared(h, &message, 1, &limits, &done);
+            }
             amq_unuse(h);
         }
         payload_close(&payload);
@@ -186,7 +217,7 @@ PyObject *amq_send(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     int64_t timeout;
     if (amq_timeout_arg(args, nargs, 1, h->send_timeout, &timeout) < 0 || check_direction(h) < 0)
         return NULL;
-    return send_one(h, NULL, args[0], timeout);
+    return send_one(h, NULL, args[0], NULL, timeout);
 }
 
 int amq_send_attempt(Handle *h, PyObject *data)
@@ -198,8 +229,9 @@ int amq_send_attempt(Handle *h, PyObject *data)
         return -1;
     if (amq_use(h) == 0) {
         amq_forget_answers(h);
-        result = prepare(h, &message, NULL, &payload);
-        if (result == 0) {
+        if (send_copies(h, &payload, 1) == 1) {
+            result = ANYMQ_OK;
+        } else if ((result = prepare(h, &message, NULL, &payload, NULL)) == 0) {
             SendOperation op = {
                 {ANYMQ_WRITABLE, attempt_send, native_send, true, true}, &message, 1, 0};
             result = amq_try(h, &op.base);
@@ -231,7 +263,7 @@ PyObject *amq_send_message(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     int64_t timeout;
     if (amq_timeout_arg(args, nargs, 2, h->send_timeout, &timeout) < 0 || check_direction(h) < 0)
         return NULL;
-    return send_one(h, args[0], args[1], timeout);
+    return send_one(h, args[0], args[1], args[1], timeout);
 }
 
 /* Prepare and send `count` payloads; as parts of one message or one by one. */
@@ -243,19 +275,26 @@ static int send_payloads(Handle *h, Payload *payloads, anymq_msg *messages, size
         return -1;
     amq_forget_answers(h);
     int result = 0;
+    Limits rest = *limits;
+    size_t copied = limits->batch ? send_copies(h, payloads, count) : 0;
+    rest.before += (Py_ssize_t)copied;
+    payloads += copied;
+    count -= copied;
     for (size_t i = 0; i < count; i++) {
-        int code = prepare(h, &messages[i], NULL, &payloads[i]);
+        int code = prepare(h, &messages[i], NULL, &payloads[i], NULL);
         if (code != 0) {
             while (i-- > 0)
                 h->ops->msg_release(h->sock, &messages[i]);
             result = amq_fail_native(h, code, "send");
+            amq_error_set_sent(rest.before);
             break;
         }
         if (!limits->batch && i + 1 < count)
             messages[i].flags |= ANYMQ_MORE;
     }
-    if (result == 0)
-        result = send_prepared(h, messages, count, limits, done);
+    if (result == 0 && count > 0)
+        result = send_prepared(h, messages, count, &rest, done);
+    *done += copied;
     amq_unuse(h);
     return result;
 }
@@ -331,9 +370,13 @@ static PyObject *source_next(Source *s)
 {
     if (s->iterator != NULL)
         return PyIter_Next(s->iterator);
-    if (s->next >= PySequence_Size(s->sequence))
+    bool list = PyList_Check(s->sequence);
+    if (s->next >= (list ? PyList_Size(s->sequence) : PyTuple_Size(s->sequence)))
         return NULL;
-    return PySequence_GetItem(s->sequence, s->next++);
+    PyObject *item = list ? PyList_GetItem(s->sequence, s->next)
+                          : PyTuple_GetItem(s->sequence, s->next);
+    s->next++;
+    return Py_NewRef(item);
 }
 
 PyObject *amq_send_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)

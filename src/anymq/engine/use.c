@@ -23,6 +23,8 @@ int amq_use(Handle *h)
         amq_unuse(h);
         return amq_fail_closed(h);
     }
+    if (atomic_load_explicit(&amq_returned, memory_order_relaxed) != NULL)
+        amq_take_returned();
     return 0;
 }
 

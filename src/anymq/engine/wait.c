@@ -66,12 +66,12 @@ void amq_unlock_ready(Handle *h, int ready)
         pthread_mutex_unlock(&h->lock);
 }
 
-/* One attempt, with the handle locked. libzmq's "would block" can be stale: its events tell, if not
- * here then before the wait that follows. */
+/* One attempt, with the handle locked. libzmq's "would block" of a send can be stale, which its events
+ * tell, if not here then before the wait that follows; a receive has looked for news itself. */
 static int attempt(Handle *h, Operation *op)
 {
     int result = op->attempt(h, op);
-    if (h->traits & ANYMQ_EDGE && !op->once)
+    if (h->traits & ANYMQ_EDGE && op->direction == ANYMQ_WRITABLE && !op->once)
         for (int i = 0; i < 2 && result == ANYMQ_AGAIN; i++) {
             if (!(h->ops->events(h->sock) & op->direction))
                 break;
@@ -80,21 +80,53 @@ static int attempt(Handle *h, Operation *op)
     return result;
 }
 
-int amq_try(Handle *h, Operation *op)
+/* Who is going to sleep when an attempt fails. While a thread sleeps it is enlisted in `waiting`, under
+ * the same lock under which its last attempt failed, so that nobody can take its edge unseen. */
+typedef struct Sleeper {
+    int fd; /* what to poll */
+    bool enlisted;
+} Sleeper;
+
+/* One attempt with the handle locked, which it unlocks. `s` is NULL where nobody would sleep. */
+static int attempt_and_unlock(Handle *h, Operation *op, Sleeper *s)
+{
+    int *waiting = &h->waiting[op->direction];
+    if (s != NULL && s->enlisted)
+        *waiting -= 1;
+    int result = attempt(h, op);
+    if (s != NULL) {
+        s->enlisted = h->traits & ANYMQ_EDGE && result == ANYMQ_AGAIN &&
+                      atomic_load_explicit(&h->wake, memory_order_relaxed) >= 0;
+        if (result == ANYMQ_AGAIN)
+            s->fd = h->ops->wait_fd(h->sock, op->direction);
+    }
+    if (h->traits & ANYMQ_NEEDS_LOCK) {
+        settle(h);
+        if (s != NULL)
+            *waiting += s->enlisted;
+        pthread_mutex_unlock(&h->lock);
+    }
+    return result;
+}
+
+/* The first attempt, with the interpreter lock held. */
+static int attempt_first(Handle *h, Operation *op, Sleeper *s)
 {
     int result;
     if (op->brief && h->traits & ANYMQ_SHORT_TRY) {
         amq_lock(h);
-        result = attempt(h, op);
-        amq_unlock(h);
-        return result;
+        return attempt_and_unlock(h, op, s);
     }
     Py_BEGIN_ALLOW_THREADS
     amq_lock_raw(h);
-    result = attempt(h, op);
-    amq_unlock(h);
+    result = attempt_and_unlock(h, op, s);
     Py_END_ALLOW_THREADS
     return result;
+}
+
+int amq_try(Handle *h, Operation *op)
+{
+    return attempt_first(h, op, NULL);
 }
 
 int amq_wake_fd(Handle *h)
@@ -172,50 +204,49 @@ static int run_native(Handle *h, Operation *op, int64_t deadline, PyThreadState 
     }
 }
 
-/* Poll and attempt. While a thread sleeps it is enlisted in `waiting`, under the same lock under
- * which its last attempt failed, so that nobody can take its edge unseen. */
-static int run_readiness(Handle *h, Operation *op, int64_t deadline, PyThreadState **thread)
+/* Poll and attempt, after a first attempt that failed. Where that could not enlist the sleeper,
+ * because there was nothing to wake it with yet, it is made again. */
+static int run_readiness(Handle *h, Operation *op, int64_t deadline, Sleeper *s,
+                         PyThreadState **thread)
 {
-    int *waiting = &h->waiting[op->direction];
     int64_t retry = NS_PER_MS;
-    bool enlisted = false;
+    bool again = h->traits & ANYMQ_EDGE && !s->enlisted;
     int result;
     amq_wake_fd(h);
     for (;;) {
-        amq_lock_raw(h);
-        if (enlisted)
-            *waiting -= 1;
-        result = attempt(h, op);
-        int fd = h->ops->wait_fd(h->sock, op->direction);
-        enlisted = h->traits & ANYMQ_EDGE && result == ANYMQ_AGAIN;
-        settle(h);
-        *waiting += enlisted;
-        if (h->traits & ANYMQ_NEEDS_LOCK)
-            pthread_mutex_unlock(&h->lock);
-        if (result != ANYMQ_AGAIN)
-            return result;
+        if (again) {
+            amq_lock_raw(h);
+            result = attempt_and_unlock(h, op, s);
+            if (result != ANYMQ_AGAIN)
+                return result;
+        }
+        again = true;
         int64_t left = time_left(deadline);
-        if (left == 0)
+        if (left == 0) {
+            result = ANYMQ_AGAIN;
             break;
-        if (fd < 0 && (left < 0 || left > retry)) {
+        }
+        if (s->fd < 0 && (left < 0 || left > retry)) {
             left = retry;
             retry = retry * 2 > RETRY_MAX ? RETRY_MAX : retry * 2;
         }
-        result = amq_pause(h, fd, left, thread);
+        result = amq_pause(h, s->fd, left, thread);
         if (result != 0)
             break;
     }
-    if (enlisted) {
+    if (s->enlisted) {
         amq_lock_raw(h);
-        *waiting -= 1;
+        h->waiting[op->direction] -= 1;
         amq_unlock(h);
     }
-    return result == 0 ? ANYMQ_AGAIN : result;
+    return result;
 }
 
 int amq_run(Handle *h, Operation *op, int64_t timeout)
 {
-    int result = amq_try(h, op);
+    bool sleeps = timeout != 0 && !(h->traits & ANYMQ_NATIVE_WAIT);
+    Sleeper sleeper = {-1, false};
+    int result = attempt_first(h, op, sleeps ? &sleeper : NULL);
     if (result != ANYMQ_AGAIN || timeout == 0)
         return result;
     int64_t deadline = timeout < 0 ? INT64_MAX : amq_now() + timeout;
@@ -223,7 +254,7 @@ int amq_run(Handle *h, Operation *op, int64_t timeout)
     if (h->traits & ANYMQ_NATIVE_WAIT)
         result = run_native(h, op, deadline, &thread);
     else
-        result = run_readiness(h, op, deadline, &thread);
+        result = run_readiness(h, op, deadline, &sleeper, &thread);
     PyEval_RestoreThread(thread);
     return result;
 }

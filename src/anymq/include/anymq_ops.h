@@ -6,9 +6,10 @@
  * the table only says how this library does a few primitive things. No function here may take the
  * interpreter lock, touch a Python object, or block, except where it says so.
  *
- * Functions of a trait are called for that trait only. Of the others these may be NULL: `drained`
- * (nobody can tell), `forgo` (nothing to be ended), `peer_fd` (ask again) and `next_event` (no events). A table that lacks one that
- * it must have is refused when a Handle is made.
+ * Functions of a trait are called for that trait only. Of the others these may be NULL: `msg_lend` and
+ * `msg_free` (large messages are copied), `try_send_copy` (messages are made first), `drained` (nobody
+ * can tell), `forgo` (nothing to be ended), `peer_fd` (ask again) and `next_event` (no events). A table
+ * that lacks one that it must have is refused when a Handle is made.
  *
  * Results: 0 is success; a negative number is one of ANYMQ_*; a positive number is the library's
  * own error number, which the backend's Python side turns into an exception.
@@ -94,11 +95,22 @@ typedef struct anymq_ops {
     /* Free what `m` holds and zero it. */
     void (*msg_release)(void *sock, anymq_msg *m);
 
+    /* Large messages without a copy. msg_lend: make a message, without a header, of memory that stays
+     * where it is until the library calls give_back(data, hint), once, from any thread; on failure it
+     * does not, and `m` holds nothing. msg_free: free a message that was received, whose socket may be
+     * closed by now; `ops` is the table of its library. */
+    int (*msg_lend)(void *sock, anymq_msg *m, void *data, size_t size,
+                    void (*give_back)(void *data, void *hint), void *hint);
+    void (*msg_free)(const struct anymq_ops *ops, anymq_msg *m);
+
     /* One attempt that never blocks. try_send: on success the message is the library's and `m` is
      * zeroed; on any other result it is still the caller's, unchanged. try_recv: on success `m` is
      * filled (its former content is overwritten, not released). */
     int (*try_send)(void *sock, anymq_msg *m);
     int (*try_recv)(void *sock, anymq_msg *m);
+    /* try_send of a message that is not made before: a copy of `data`. Quick, as ANYMQ_SHORT_TRY has
+     * it, for messages that are not large. */
+    int (*try_send_copy)(void *sock, const void *data, size_t size);
 
     /* Readiness. wait_fd: the descriptor to poll for POLLIN before the next attempt in `direction`
      * (ANYMQ_READABLE or ANYMQ_WRITABLE), or -1: there is none, try again every few milliseconds.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from anymq.cli._common import open_backends
@@ -66,7 +65,7 @@ def features_of(name: str, backend: Backend) -> Features:
     """What a loaded library says, its path replaced by the name, as in recorded results."""
     path = backend.library.path
     records = {
-        feature: Record(**{key: text.replace(path, name) for key, text in asdict(said).items()})
+        feature: Record(**{key: text.replace(path, name) for key, text in said._asdict().items()})
         for feature in known_features()
         if (said := backend.features.get(feature)) is not None
     }
