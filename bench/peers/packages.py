@@ -7,6 +7,7 @@ Nagle's delay, no limit to what is received, and the high-water marks in `BENCH_
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,11 +39,9 @@ def anymq_ports(library: str, backend: str, mode: str) -> Callable[[str], Port]:
         socket = anymq.Socket(protocol, backend=chosen)
         if protocol == "sub":
             socket.subscribe()
-        if MARK and backend == "zmq":
-            socket.send_buffer = socket.recv_buffer = MARK
-        elif MARK and protocol == "pub":
+        if MARK and (protocol == "pub" or (backend == "zmq" and protocol == "push")):
             socket.send_buffer = MARK
-        elif MARK and protocol == "sub":
+        if MARK and (protocol == "sub" or (backend == "zmq" and protocol == "pull")):
             socket.recv_buffer = MARK
         send: Callable[..., Any]
         recv: Callable[..., Any]
@@ -70,7 +69,14 @@ def pyzmq_ports(library: str, backend: str, mode: str) -> Callable[[str], Port]:
         context = zmq.Context()
 
     def open_port(protocol: str) -> Port:
-        socket = context.socket(getattr(zmq, protocol.upper()))
+        while True:
+            try:
+                socket = context.socket(getattr(zmq, protocol.upper()))
+                break
+            except zmq.ZMQError as error:  # another thread still closes those before
+                if error.errno != errno.EMFILE:
+                    raise
+                os.sched_yield()
         if protocol == "sub":
             socket.subscribe(b"")
         if MARK:

@@ -238,9 +238,9 @@ class Clock:
         now = time.perf_counter()
         took = now - self._began
         self._warm += took
-        if took < self.TICK:
-            self.chunk *= 2
         if self._warm < self.warm_up:
+            if took < self.TICK:
+                self.chunk *= 2
             self._began = time.perf_counter()
             return False
         print("started", flush=True)
