@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +110,12 @@ def installed(package: str) -> bool:
     return package == "C" or importlib.util.find_spec(MODULES.get(package, package)) is not None
 
 
+def not_built() -> dict[str, str]:
+    """Why a package could not be put into this environment, as `make bench-environment` noted."""
+    note = Path(sys.prefix, "peers-missing.json")
+    return dict(json.loads(note.read_text())) if note.exists() else {}
+
+
 def version_of(package: str) -> str:
     if package == "anymq":
         return anymq.__version__
@@ -205,8 +213,8 @@ class Race:
         """High-water mark in messages that all entrants set, 0 for the library's own.
 
         Large messages get a low one, or a queue of them takes all memory. libzmq's publisher would
-        drop messages of the windows that are published at a time, without a high one; nanomsg counts
-        bytes, and has room for them.
+        drop some of what is published in a window without a high one; nanomsg counts bytes, and has
+        room for a window.
         """
         if self.measure == "publish":
             return {"zmq": 1_000_000, "nng": 256, "nanomsg": 0}[self.library.backend]
@@ -237,6 +245,7 @@ def entrants(
     """Who takes part, each once, and who does not in which mode."""
     found: dict[Entrant, None] = {}
     absent: dict[str, dict[str, str]] = {}
+    missing = not_built()
     packages = ("anymq", "C", *library.packages)
     for mode in modes:
         absent[mode] = {}
@@ -244,7 +253,7 @@ def entrants(
             if not chosen.has(chosen.contestants, package):
                 continue
             if not installed(package):
-                absent[mode][package] = "is not installed"
+                absent[mode][package] = missing.get(package, "is not installed")
             elif package == "C" and measure in ("import", "memory"):
                 absent[mode][package] = f"is not asked about {measure}"
             elif package == "C" or mode in ABLE[package]:
