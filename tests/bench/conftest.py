@@ -1,0 +1,8 @@
+"""The benchmark's own modules are found in its folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
