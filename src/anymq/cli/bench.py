@@ -28,7 +28,7 @@ BUSY = 0.25
 EPILOG = f"""\
 what is measured, of every usable library or of those that are named:
   throughput   messages a second from PUSH to PULL, one message a call (one) and with send_many
-               and recv_many (batch)
+               and recv_many (batch: up to 1000 messages or 1 MiB a call)
   round-trip   microseconds from a request to its reply, REQ and REP
 each between two processes, and inproc between two threads of one process. Libraries take turns;
 the table has medians and extremes of the rounds, and the ratio to the first library, turn by turn.
@@ -274,7 +274,7 @@ def _cells(one: Taken, first: Taken) -> tuple[str, ...]:
     if one.spread is None:
         return ("failed" if one.failure else "absent", "", "", "")
     spread = one.spread
-    compared = ratio(one, first)
+    compared = ratio(one, first) if one is not first else None
     against = f"{compared.median:.2f} ({compared.low:.2f}-{compared.high:.2f})" if compared else ""
     return (*map(_number, (spread.median, spread.low, spread.high)), against)
 

@@ -24,6 +24,8 @@ from anymq.interop.workers.channel import Channel
 
 BATCH = 1000
 """Most messages in one call."""
+BATCH_BYTES = 2**20
+"""Most bytes in one call: with more, large messages are all cold when the program comes to them."""
 UNDER_WAY = 64 * 2**20
 """Bytes that a socket's buffer may hold: with large messages the library's own limit, which counts
 messages, would take more memory than a machine has."""
@@ -34,7 +36,7 @@ Work = Callable[[int], dict[str, float]]
 """Does one round of so many messages; says how many were measured, and the seconds they took."""
 
 
-def receive(socket: anymq.Socket, mode: str) -> Work:
+def receive(socket: anymq.Socket, mode: str, size: int) -> Work:
     def one(count: int) -> dict[str, float]:
         recv = socket.recv
         recv()
@@ -44,7 +46,7 @@ def receive(socket: anymq.Socket, mode: str) -> Work:
         return {"count": count, "seconds": perf_counter() - started}
 
     def batch(count: int) -> dict[str, float]:
-        recv_many, most = socket.recv_many, batch_of(count)
+        recv_many, most = socket.recv_many, batch_of(count, size)
         left = total = count + 1 - len(recv_many(1))
         started = perf_counter()
         while left:
@@ -62,7 +64,7 @@ def send(socket: anymq.Socket, mode: str, body: bytes) -> Work:
         return {}
 
     def batch(count: int) -> dict[str, float]:
-        messages = [body] * batch_of(count)
+        messages = [body] * batch_of(count, len(body))
         left = count + 1
         while left:
             left -= socket.send_many(messages[:left])
@@ -71,9 +73,9 @@ def send(socket: anymq.Socket, mode: str, body: bytes) -> Work:
     return one if mode == "one" else batch
 
 
-def batch_of(count: int) -> int:
+def batch_of(count: int, size: int) -> int:
     """Messages in a call, so that a round has several calls."""
-    return max(1, min(BATCH, count // 8))
+    return max(1, min(BATCH, BATCH_BYTES // max(1, size), count // 8))
 
 
 def ask(socket: anymq.Socket, body: bytes) -> Work:
@@ -102,7 +104,7 @@ def listener(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Work]:
     trips = options.measure == "round_trip"
     socket = open_socket("rep" if trips else "pull", options, stack)
     url = socket.listen(options.url).url
-    return url, answer(socket) if trips else receive(socket, options.mode)
+    return url, answer(socket) if trips else receive(socket, options.mode, options.size)
 
 
 def dialer(url: str, options: argparse.Namespace, stack: ExitStack) -> Work:
