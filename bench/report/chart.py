@@ -9,14 +9,14 @@ light or dark, and keeps its text as text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
 from .results import Spread
 
-__all__ = ["MARK", "Chart", "Panel", "draw"]
+__all__ = ["MARK", "Chart", "Panel", "draw", "styles_of"]
 
 MARK = "<!-- made by bench/page.py -->"
 
@@ -45,19 +45,23 @@ STYLE = """\
 text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif }
 .paper { fill: #ffffff } .text { fill: #1f2328 } .soft { fill: #59636e }
 .grid { stroke: #d8dee4 } .line { stroke: #1f2328 } .halo { stroke: #ffffff }
-.f0 { fill: #0757ba } .f1 { fill: #5b93e0 } .f2 { fill: #b35900 } .f3 { fill: #cf8a00 }
-.f4 { fill: #1a7f37 } .f5 { fill: #8250df } .f6 { fill: #bf3989 } .f7 { fill: #6e7781 }
-.s0 { stroke: #0757ba } .s1 { stroke: #5b93e0 } .s2 { stroke: #b35900 } .s3 { stroke: #cf8a00 }
-.s4 { stroke: #1a7f37 } .s5 { stroke: #8250df } .s6 { stroke: #bf3989 } .s7 { stroke: #6e7781 }
+.f0 { fill: #0757ba } .f1 { fill: #5b93e0 } .f2 { fill: #0f7b83 } .f3 { fill: #6e7781 }
+.f4 { fill: #b35900 } .f5 { fill: #cf8a00 } .f6 { fill: #1a7f37 }
+.f7 { fill: #8250df } .f8 { fill: #bf3989 } .f9 { fill: #cf222e }
+.s0 { stroke: #0757ba } .s1 { stroke: #5b93e0 } .s2 { stroke: #0f7b83 } .s3 { stroke: #6e7781 }
+.s4 { stroke: #b35900 } .s5 { stroke: #cf8a00 } .s6 { stroke: #1a7f37 }
+.s7 { stroke: #8250df } .s8 { stroke: #bf3989 } .s9 { stroke: #cf222e }
 @media (prefers-color-scheme: dark) {
 .paper { fill: #0d1117 } .text { fill: #f0f6fc } .soft { fill: #9198a1 }
 .grid { stroke: #2a313c } .line { stroke: #f0f6fc } .halo { stroke: #0d1117 }
-.f0 { fill: #58a6ff } .f1 { fill: #1f6feb } .f2 { fill: #f0883e } .f3 { fill: #d29922 }
-.f4 { fill: #3fb950 } .f5 { fill: #a371f7 } .f6 { fill: #f778ba } .f7 { fill: #9198a1 }
-.s0 { stroke: #58a6ff } .s1 { stroke: #1f6feb } .s2 { stroke: #f0883e } .s3 { stroke: #d29922 }
-.s4 { stroke: #3fb950 } .s5 { stroke: #a371f7 } .s6 { stroke: #f778ba } .s7 { stroke: #9198a1 }
+.f0 { fill: #58a6ff } .f1 { fill: #1f6feb } .f2 { fill: #39c5cf } .f3 { fill: #9198a1 }
+.f4 { fill: #f0883e } .f5 { fill: #d29922 } .f6 { fill: #3fb950 }
+.f7 { fill: #a371f7 } .f8 { fill: #f778ba } .f9 { fill: #ff7b72 }
+.s0 { stroke: #58a6ff } .s1 { stroke: #1f6feb } .s2 { stroke: #39c5cf } .s3 { stroke: #9198a1 }
+.s4 { stroke: #f0883e } .s5 { stroke: #d29922 } .s6 { stroke: #3fb950 }
+.s7 { stroke: #a371f7 } .s8 { stroke: #f778ba } .s9 { stroke: #ff7b72 }
 }"""
-"""Eight series; their markers differ in shape too, for those who do not tell colours apart."""
+"""The markers of series differ in shape too, for those who do not tell colours apart."""
 
 SHAPES = (
     "M-5,0 a5,5 0 1 0 10,0 a5,5 0 1 0 -10,0 Z",
@@ -68,7 +72,11 @@ SHAPES = (
     "M-6,-2 H-2 V-6 H2 V-2 H6 V2 H2 V6 H-2 V2 H-6 Z",
     "M-3,-5.5 H3 L6,0 L3,5.5 H-3 L-6,0 Z",
     "M-6,-2.5 H6 V2.5 H-6 Z",
+    "M-5,-5 H5 L-5,5 H5 Z",
+    "M0,-6 L1.8,-1.8 L6,0 L1.8,1.8 L0,6 L-1.8,1.8 L-6,0 L-1.8,-1.8 Z",
 )
+OWN = 4
+"""How many of the styles are anymq's own."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,16 @@ class Chart:
     @property
     def spreads(self) -> list[Spread]:
         return [s for p in self.panels for group in p.groups.values() for s in group.values()]
+
+
+def styles_of(charts: Iterable[Chart]) -> Mapping[str, int]:
+    """The style of every series, the same in all charts; anymq's look alike."""
+    names = dict.fromkeys(name for chart in charts for name in chart.series)
+    own = [name for name in names if name.startswith("anymq")]
+    others = [name for name in names if name not in own]
+    return {name: number % OWN for number, name in enumerate(own)} | {
+        name: OWN + number % (len(SHAPES) - OWN) for number, name in enumerate(others)
+    }
 
 
 class Scale:
@@ -203,8 +221,8 @@ def _point(
 ) -> Iterator[str]:
     """The distance from C as a thin line, the spread as a thick one, the median as a marker."""
     y, low, high = (bottom - scale.height(v) for v in (spread.median, spread.low, spread.high))
-    yield _stroke(x, one, x, y, f"s{style % 8}", 1)
-    yield _stroke(x, low, x, high, f"s{style % 8}", 3)
+    yield _stroke(x, one, x, y, f"s{style}", 1)
+    yield _stroke(x, low, x, high, f"s{style}", 3)
     told = f"{title}: {_told(spread.median)} ({_told(spread.low)} to {_told(spread.high)})"
     yield _marker(x, y, style, told)
 
@@ -224,7 +242,7 @@ def _told(value: float) -> str:
 
 def _marker(x: float, y: float, style: int, title: str) -> str:
     place = f'transform="translate({x:.1f} {y:.1f})"'
-    shape = f'<path class="f{style % 8} halo" stroke-width="1" {place} d="{SHAPES[style % 8]}">'
+    shape = f'<path class="f{style} halo" stroke-width="1" {place} d="{SHAPES[style]}">'
     return f"{shape}<title>{escape(title)}</title></path>"
 
 

@@ -2,7 +2,9 @@
 
     ## zmq                                   the library's id in the results: into its section
     prose
-    ### one message a call, tcp, 100 bytes   an aim's name: below what is told of that aim
+    ### one message a call, tcp, 100 B       an aim's name: below what is told of that aim
+    prose
+    ### round trip, tcp, 100 B, to C         the same, of one of several with that name
     prose
 
 What stands before the first library is for those who edit the file.
@@ -13,9 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .results import Results
+from .results import Aim, Results
 
-__all__ = ["Notes", "read_notes", "without_home"]
+__all__ = ["Notes", "note_of", "read_notes", "without_home"]
 
 Notes = Mapping[tuple[str, str], str]
 """Prose by library and name of an aim; the empty name is the library itself."""
@@ -37,7 +39,17 @@ def read_notes(text: str) -> Notes:
 def without_home(notes: Notes, results: Results) -> Iterator[str]:
     """Headings that name no library or aim of these results."""
     homes = {(library, "") for library in results.libraries}
-    homes |= {(aim.library, aim.name) for aim in results.aims}
+    homes |= {(aim.library, name) for aim in results.aims for name in _names(aim)}
     for library, aim in notes:
         if (library, aim) not in homes:
             yield f"{library}: {aim}" if aim else library
+
+
+def _names(aim: Aim) -> tuple[str, str]:
+    """What the aim may be called; aims against different others may share the second."""
+    return f"{aim.name}, to {aim.against}", aim.name
+
+
+def note_of(notes: Notes, aim: Aim) -> str:
+    """The prose of an aim; empty where there is none."""
+    return next((notes[aim.library, n] for n in _names(aim) if (aim.library, n) in notes), "")

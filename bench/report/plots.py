@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from .chart import Chart, Panel, draw
+from .chart import Chart, Panel, draw, styles_of
 from .results import AWAITING, Case, Results, Spread
-from .tables import size
+from .tables import counted, size
 
 __all__ = ["OVERVIEW", "plot_name", "plots"]
 
@@ -20,7 +20,8 @@ Group = Callable[[Case], str]
 
 def plots(results: Results) -> Mapping[str, str]:
     """Every chart by the name of its file."""
-    explained = f"{FASTER}; medians and extremes of {results.rounds} rounds, logarithmic scale."
+    rounds = counted(results.rounds, "round")
+    explained = f"{FASTER}; medians and extremes of {rounds}, logarithmic scale."
     charts = {
         OVERVIEW: Chart(
             f"{OVERVIEW_SIZE}-byte messages over tcp, by library",
@@ -37,8 +38,7 @@ def plots(results: Results) -> Mapping[str, str]:
         for measure, (what, panels) in _of_library(results.of(library)).items():
             title = f"{results.title(library)}: {what}"
             charts[plot_name(measure, library)] = Chart(title, explained, _shown(panels))
-    names = dict.fromkeys(name for chart in charts.values() for name in chart.series)
-    styles = {name: number for number, name in enumerate(names)}
+    styles = styles_of(charts.values())
     return {name: draw(chart, styles) for name, chart in charts.items() if chart.panels}
 
 
@@ -60,7 +60,7 @@ def _of_library(cases: Sequence[Case]) -> Mapping[str, tuple[str, list[Panel]]]:
         return ", ".join(filter(None, [over(case), _size(case)]))
 
     def subscribers(case: Case) -> str:
-        return f"{case.peers} subscriber{'s' if case.peers > 1 else ''}"
+        return counted(case.peers, "subscriber")
 
     awaited = {"throughput": "throughput", "round_trip": "round trip"}
     return {

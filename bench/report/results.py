@@ -134,10 +134,9 @@ class Results(msgspec.Struct, frozen=True):
 
 
 def contestants(cases: Iterable[Case]) -> list[str]:
-    """All that have results: anymq, C, then the others in the order in which they appear."""
+    """All that have results: anymq in its ways, C, the others in the order in which they appear."""
     names = dict.fromkeys(name for case in cases for name in case.results)
-    first = [name for name in ("anymq", "C") if name in names]
-    return [*first, *(name for name in names if name not in first)]
+    return sorted(names, key=lambda n: 0 if n == "anymq" else 1 if "anymq" in n else 2 + (n != "C"))
 
 
 def read(path: Path) -> Results:

@@ -7,9 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .results import Case, Spread, contestants
 
-__all__ = ["cases_table", "number", "ratio", "size", "skipped", "spread", "table", "unit"]
+__all__ = [
+    "cases_table",
+    "counted",
+    "number",
+    "ratio",
+    "size",
+    "skipped",
+    "spread",
+    "table",
+    "unit",
+]
 
 CALLS = {"one": "one a call", "batch": "batches"}
+UNSAID = {
+    "over": {""},
+    "size": {""},
+    "calls": {"", CALLS["one"]},
+    "peers": {"1"},
+    "subscribers": {""},
+}
+"""A column of which every row says the same and usual is left out."""
 UNITS = {"us": "µs", "s/million": "s per million messages", "messages/s": "messages a second"}
 
 
@@ -30,11 +48,7 @@ def cases_table(cases: Sequence[Case]) -> Iterator[str]:
         "calls": [calls(case) for case in cases],
         peers_title(cases): [str(case.peers) for case in cases],
     }
-    keys = {
-        title: cells
-        for title, cells in keys.items()
-        if any(cells) and not (title == "peers" and set(cells) == {"1"})
-    }
+    keys = {title: cells for title, cells in keys.items() if not set(cells) <= UNSAID[title]}
     rows = [
         [
             *(cells[index] for cells in keys.values()),
@@ -101,6 +115,10 @@ def ratio(value: float) -> str:
 
 def spread(value: Spread) -> str:
     return f"{ratio(value.median)} ({ratio(value.low)}–{ratio(value.high)})"
+
+
+def counted(count: float, what: str) -> str:
+    return f"{count:.0f} {what}{'' if round(count) == 1 else 's'}"
 
 
 def size(count: int) -> str:

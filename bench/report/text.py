@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from .notes import Notes
+from .notes import Notes, note_of
 from .plots import OVERVIEW, plot_name
 from .results import AWAITING, Aim, Case, Results
-from .tables import cases_table, ratio, skipped, table, unit
+from .tables import cases_table, counted, ratio, skipped, table, unit
 
 __all__ = ["page"]
 
 Picks = Callable[[Case], bool]
+
+BUSY = 0.25
+"""Load of a core above which numbers mean little."""
 
 SECTIONS: Sequence[tuple[str, str, Sequence[str]]] = (
     ("Throughput", "throughput", ("throughput",)),
@@ -145,13 +148,13 @@ def _aims(results: Results, notes: Notes) -> Iterator[str]:
             f"**{results.title(aim.library)}, {aim.name}**: {_short(aim)} × {aim.against}, "
             f"where {limit} {aim.wanted:g} was wanted."
         )
-        yield from (notes.get((aim.library, aim.name), "Why is not known yet."), "")
-    told = [aim for aim in results.aims if aim.reached and (aim.library, aim.name) in notes]
+        yield from (note_of(notes, aim) or "It is not explained yet.", "")
+    told = [aim for aim in results.aims if aim.reached and note_of(notes, aim)]
     if told:
         yield from ("### Remarks", "")
     for aim in told:
-        yield f"**{results.title(aim.library)}, {aim.name}** (reached):"
-        yield from (notes[aim.library, aim.name], "")
+        yield f"**{results.title(aim.library)}, {aim.name}, to {aim.against}** (reached):"
+        yield from (note_of(notes, aim), "")
 
 
 def _measured(aim: Aim) -> str:
@@ -166,11 +169,14 @@ def _short(aim: Aim) -> str:
 
 def _machine(results: Results) -> Iterator[str]:
     machine = results.machine
+    compiler = results.contestants.get("C")
     yield from ("## Machine, libraries and packages", "")
     yield (
         f"{machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}; "
         f"load {machine.load_before:.2f} before the run."
     )
+    if machine.load_before > BUSY * machine.cores:
+        yield "**Other work ran on this machine at that time: the numbers mean little.**"
     yield from (
         "",
         *table(
@@ -181,7 +187,8 @@ def _machine(results: Results) -> Iterator[str]:
             ],
         ),
         "",
-        "Packages: " + ", ".join(f"{n} {v}".strip() for n, v in results.contestants.items()) + ".",
+        f"Packages: {', '.join(f'{n} {v}' for n, v in results.contestants.items() if n != 'C')}."
+        + (f" The C programs were compiled by {compiler}." if compiler else ""),
         "",
     )
 
@@ -191,11 +198,12 @@ def _method(results: Results, source: str, method: str) -> Iterator[str]:
         "## How it was measured",
         "",
         f"Sender and receiver are two processes; all contestants of a comparison use the same "
-        f"library file, and take turns, {results.rounds} rounds; all of it took "
-        f"{results.seconds / 60:.0f} minutes. A number is the median of its rounds. A ratio is "
-        f"taken within each round, so that whatever else the machine did falls on both; its median "
-        f"stands before its extremes: 1.20 (1.15–1.26). In the plots C is the line at 1, and "
-        f"higher is faster, for times too. More is in [the benchmark's description]({method}); "
-        f"`make bench` runs it anew, and [the file of results]({source}) has every value.",
+        f"library file, and take turns, {counted(results.rounds, 'round')}; all of it took "
+        f"{counted(results.seconds / 60, 'minute')}. A number is the median of its rounds. A "
+        f"ratio is taken within each round, so that whatever else the machine did falls on both; "
+        f"its median stands before its extremes: 1.20 (1.15–1.26). In the plots C is the line at "
+        f"1, and higher is faster, for times too. More is in [the benchmark's description]"
+        f"({method}); `make bench` runs it anew, and [the file of results]({source}) has every "
+        f"value.",
         "",
     )

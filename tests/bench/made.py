@@ -131,7 +131,7 @@ def results() -> dict[str, Any]:
             }
             for name in OTHERS
         },
-        "contestants": {"anymq": "0.1.0", "C": "", "pyzmq": "27.1.0"},
+        "contestants": {"anymq": "0.1.0", "C": "cc 12", "pyzmq": "27.1.0"},
         "cases": [one for library in OTHERS for one in cases(library)],
         "aims": [
             aim("one message a call, tcp", "zmq", 0.95),

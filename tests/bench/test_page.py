@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import page as command
 import pytest
-from report.chart import LETTER, MARK, WIDTH
+from report.chart import LETTER, MARK, SHAPES, WIDTH, Chart, Panel, draw, styles_of
 from report.notes import read_notes
 from report.results import Case, Spread, read
 from report.tables import number, ratio, size
@@ -83,8 +83,18 @@ def test_machine_and_libraries(text: str) -> None:
     machine = section(text, "## Machine, libraries and packages")
     assert "a made-up CPU, 2 cores, Linux 1.2.3, Python 3.11.0; load 0.25" in machine
     assert f"| libnng | 1.2.3 | `libnng.so.1` | `{'0123456789abcdef' * 4}` |" in machine
-    assert "anymq 0.1.0, C, pyzmq 27.1.0." in machine
+    assert "Packages: anymq 0.1.0, pyzmq 27.1.0. The C programs were compiled by cc 12." in machine
+    assert "mean little" not in machine
     assert "5 rounds; all of it took 35 minutes" in section(text, "## How it was measured")
+
+
+def test_a_busy_machine_is_told(folder: Path, run: Run) -> None:
+    results = made.results()
+    results["machine"]["load_before"] = 0.6
+    write(folder, results)
+    assert run() == 0
+    text = (folder / "page.md").read_text(encoding="utf-8")
+    assert "the numbers mean little" in section(text, "## Machine, libraries and packages")
 
 
 def test_every_case_has_its_row(text: str) -> None:
@@ -109,10 +119,10 @@ def test_a_row(text: str) -> None:
         if (one["measure"], one["transport"], one["size"]) == ("round_trip", "ipc", 1024)
     ]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:3] == ["ipc", "1 KiB", "one a call"]
+    assert cells[:2] == ["ipc", "1 KiB"]
     names = ("anymq", "C", "nng", "pynng")
-    assert cells[3:7] == [f"{case['results'][name]['median']:.3g}" for name in names]
-    for cell, name in zip(cells[7:], names[1:], strict=True):
+    assert cells[2:6] == [f"{case['results'][name]['median']:.3g}" for name in names]
+    for cell, name in zip(cells[6:], names[1:], strict=True):
         spread = case["ratios"][name]
         assert cell == f"{spread['median']:.2f} ({spread['low']:.2f}–{spread['high']:.2f})"
 
@@ -121,7 +131,7 @@ def test_sections_and_units(text: str) -> None:
     zmq = section(text, "## libzmq")
     assert "messages a second; more is better" in section(zmq, "### Throughput")
     assert "µs; less is better" in section(zmq, "### Round trips")
-    assert "| over | size | calls | subscribers |" in section(zmq, "### Publishing")
+    assert "| over | size | subscribers |" in section(zmq, "### Publishing")
     assert "| tcp | 100 B | trio |" in section(zmq, "### Awaiting")
     cost = section(zmq, "### Processor time and memory")
     assert "s per million messages; less" in cost
@@ -177,7 +187,7 @@ Most of it is spent
 in the library.
 
 ## zmq
-### one message a call, tcp
+### one message a call, tcp, to C
 A remark.
 """
 
@@ -190,8 +200,8 @@ def test_notes_stand_where_they_belong(folder: Path, run: Run) -> None:
     assert section(text, "## libnng").startswith("\n\nWhat nng is like.\n")
     missed = section(text, "### Not reached")
     assert "at least 0.9 was wanted.\nMost of it is spent\nin the library.\n" in missed
-    assert missed.count("Why is not known yet.") == 1
-    assert "(reached):\nA remark." in section(text, "### Remarks")
+    assert missed.count("It is not explained yet.") == 1
+    assert "to C** (reached):\nA remark." in section(text, "### Remarks")
     assert run("--check") == 0
 
 
@@ -203,7 +213,7 @@ def test_a_note_that_belongs_to_nothing(
     capsys.readouterr()
     assert run("--check") == 1
     said = capsys.readouterr().err
-    assert "belongs to nothing in the results: kafka: one message a call, tcp" in said
+    assert "belongs to nothing in the results: kafka: one message a call, tcp, to C" in said
 
 
 def test_notes_without_prose_are_none() -> None:
@@ -235,6 +245,20 @@ def test_no_text_is_cut_off(folder: Path, text: str) -> None:
             left = float(word.attrib["x"]) - share * width
             assert 0 <= left <= left + width <= WIDTH, (name, content)
             assert 0 < float(word.attrib["y"]) < height, (name, content)
+
+
+def test_series_look_different_in_a_chart_and_the_same_in_all() -> None:
+    names = ["anymq", "anymq, batches", "anymq blocking", "C2", "pyzmq", "pynng", "nng", "nnpy"]
+
+    def chart(*series: str) -> Chart:
+        return Chart("", "", [Panel("", {"group": dict.fromkeys(series, Spread(1, 1, 1))})])
+
+    styles = styles_of([chart(*names[:5]), chart(*names[3:])])
+    assert len(set(styles.values())) == len(names)
+    assert max(styles.values()) < len(SHAPES)
+    for name in names:
+        marker = f'<path class="f{styles[name]} '
+        assert sum(marker in line for line in draw(chart(name), styles).splitlines()) == 2
 
 
 def test_plots_show_the_distance_from_c(folder: Path, text: str) -> None:
