@@ -3,7 +3,7 @@
 
 RUN = sh tools/run
 
-.PHONY: help test demo develop lint wheel matrix lab bench clean
+.PHONY: help test demo develop lint wheel matrix lab bench bench-environment clean
 
 help:
 	@echo 'make test     set up, then run all checks and all tests, on every Python found'
@@ -13,7 +13,8 @@ help:
 	@echo 'make wheel    the wheel and the source archive, in dist/'
 	@echo 'make matrix   write compat_matrix.md and .html anew from the recorded results'
 	@echo 'make lab      fetch many builds of the libraries, test all of them, and record the results'
-	@echo 'make bench    throughput against pyzmq and C programs on the same libraries'
+	@echo 'make bench    races against other packages and C on the same libraries (bench/README.md)'
+	@echo 'make bench-environment   only set up what bench/run.py runs in, .venvs/bench'
 	@echo 'make clean    remove all that these commands made'
 
 test:
@@ -40,6 +41,9 @@ lab:
 bench:
 	@$(RUN) bench
 
+bench-environment:
+	@$(RUN) bench-environment
+
 clean:
-	rm -rf build dist .venvs .lab .mypy_cache .ruff_cache .pytest_cache bench/build bench/results
+	rm -rf build dist .venvs .lab .mypy_cache .ruff_cache .pytest_cache bench/build
 	find src backends tests tools bench -name __pycache__ -prune -exec rm -rf {} +

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import resource
@@ -31,8 +30,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from harness import Program, build_c, c_program, free_port, python_program
-from throughput import progress
+from harness import (
+    Program,
+    build_c,
+    c_program,
+    free_port,
+    processor_time,
+    progress,
+    python_program,
+)
 
 import anymq
 
@@ -73,15 +79,6 @@ def look(pid: int) -> Process:
         threads=len(threads),
         descriptors=len(list((folder / "fd").iterdir())),
     )
-
-
-def processor_time(pid: int) -> float:
-    """As utime and stime of the process, whose unit is a hundredth of a second, but exact."""
-    clock = ctypes.c_int()
-    error = ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock))
-    if error:
-        raise OSError(error, os.strerror(error))
-    return time.clock_gettime(clock.value)
 
 
 @dataclass

@@ -1,34 +1,39 @@
-"""Measures contestants against one another: two processes each, in turns, medians with spread.
+"""Programs that are talked to in lines, what the system tells of them, and the compiler.
 
-A contestant is a pair of programs (see `c/bench.h` for what they print): one receives and takes the
-time, the other sends. Contestants of one race take turns, A B C A B C, so that whatever else the
-machine does falls on all of them alike; a ratio is taken within each turn, and the median of those
-with its extremes is what is reported. Before it counts, each pair of processes is checked to have
-mapped the library file that the race is about, and no other one of its kind.
+A contestant is one program in two processes, or in one where the transport does not leave it. The
+programs in C and those in Python take the same arguments and print the same lines: `c/works.h` has
+both. Before a figure counts, each process is checked to have mapped the library file that the race
+is about, and no other one of its kind.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
+import re
 import selectors
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 __all__ = [
-    "Contestant",
+    "Failed",
     "Program",
-    "Race",
     "build_c",
     "c_program",
+    "compiler_version",
     "free_port",
+    "memory",
+    "processor_time",
+    "progress",
     "python_program",
+    "stubs_for",
 ]
 
 FOLDER = Path(__file__).resolve().parent
@@ -37,76 +42,23 @@ LIMIT = 60.0
 """Seconds after which a program that has not answered counts as hung."""
 
 
-@dataclass(frozen=True)
-class Contestant:
-    """`command(library, role, url, count, size)` is the program to run as `recv` or `send`."""
-
-    name: str
-    command: Callable[[str, str, str, int, int], list[str]]
-
-
-@dataclass
-class Race:
-    """Contestants on one library file; `kinds` begin the names of files that must not be mapped
-    beside it."""
-
-    title: str
-    library: str
-    contestants: Sequence[Contestant]
-    kind: str
-    size: int = 100
-    rates: dict[str, list[float]] = field(default_factory=dict)
-
-    def run(
-        self, rounds: int, seconds: float, progress: Callable[[str], None], start: int = 20_000
-    ) -> None:
-        """Measure every contestant `rounds` times for about `seconds` each.
-
-        `start` is how many messages the first run of each counts, to find out how fast it is.
-        """
-        counts = {}
-        for contestant in self.contestants:
-            rate = self._measure(contestant, start)
-            rate = self._measure(contestant, max(start, int(rate * 0.2)))
-            counts[contestant.name] = max(1000, int(rate * seconds))
-            self.rates[contestant.name] = []
-        for turn in range(rounds):
-            for contestant in self.contestants:
-                rate = self._measure(contestant, counts[contestant.name])
-                self.rates[contestant.name].append(rate)
-                progress(f"{self.title} {turn + 1}/{rounds} {contestant.name}: {rate:,.0f}/s")
-
-    def median(self, name: str) -> float:
-        """Messages a second."""
-        return statistics.median(self.rates[name])
-
-    def ratio(self, name: str, other: str) -> tuple[float, float, float]:
-        """Median, lowest and highest ratio of two contestants, turn by turn."""
-        pairs = zip(self.rates[name], self.rates[other], strict=True)
-        ratios = [one / two for one, two in pairs]
-        return statistics.median(ratios), min(ratios), max(ratios)
-
-    def _measure(self, contestant: Contestant, count: int) -> float:
-        """Messages a second in one run."""
-        url = f"tcp://127.0.0.1:{free_port()}"
-        arguments = (url, count, self.size)
-        with Program(contestant.command(self.library, "recv", *arguments)) as receiver:
-            receiver.expect("ready")
-            with Program(contestant.command(self.library, "send", *arguments)) as sender:
-                sender.expect("ready")
-                for program in (receiver, sender):
-                    program.check_mapped(self.library, self.kind)
-                _, received, took = receiver.expect("measured").split()
-                return int(received) / float(took)
+class Failed(RuntimeError):
+    """A program did not do its part; the text says which way."""
 
 
 class Program:
     """A process that is talked to in lines, and is ended by the end of its input."""
 
-    def __init__(self, command: list[str]) -> None:
-        self._name = " ".join(command)
+    def __init__(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
+        self._name = " ".join(Path(word).name or word for word in command)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed on exit)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+            env={**os.environ, **(env or {})},
         )
         self._buffer = b""
 
@@ -123,6 +75,7 @@ class Program:
             self._process.kill()
             self._process.wait(10)
         self._process.stdout.close()
+        self._errors.close()
 
     @property
     def pid(self) -> int:
@@ -132,38 +85,70 @@ class Program:
         """End it by a signal: one that does not read its input."""
         self._process.terminate()
 
+    def kill(self) -> None:
+        """End it at once: one whose figures are known, and that has nothing to tidy up."""
+        self._process.kill()
+
     def tell(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n".encode())
 
-    def expect(self, word: str) -> str:
-        """The next line, which must begin with `word`."""
+    def expect(self, word: str, limit: float = LIMIT) -> str:
+        """The next line, which must begin with `word`.
+
+        Raises:
+            Failed: another line came, or none within `limit` seconds, or the program ended.
+        """
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
-                if not selector.select(LIMIT):
-                    raise RuntimeError(f"no answer within {LIMIT:g} s: {self._name}")
+                if not selector.select(limit):
+                    raise Failed(f"no answer within {limit:g} s: {self._name}")
                 chunk = os.read(self._process.stdout.fileno(), 4096)
                 if not chunk:
-                    raise RuntimeError(f"ended with {self._process.wait(10)}: {self._name}")
+                    raise Failed(self._last_words())
                 self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         text = line.decode()
         if not text.startswith(word):
-            raise RuntimeError(f"unexpected {text!r} from {self._name}")
+            raise Failed(f"unexpected {text!r} from {self._name}")
         return text
 
-    def check_mapped(self, library: str, kind: str) -> None:
-        """Fail unless this process runs on `library`, and on no other file named after `kind`."""
+    def _last_words(self) -> str:
+        status = self._process.wait(10)
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"ended with {status}: {self._name}"
+
+    def check_mapped(self, library: str, kind: str, others: Collection[str] = ()) -> None:
+        """Fail unless this process runs on `library`, and on no other file named after `kind`, nor
+        on one of `others`."""
         maps = Path(f"/proc/{self._process.pid}/maps").read_text()
         files = {line.split(None, 5)[5] for line in maps.splitlines() if line.count("/")}
         wanted = os.path.realpath(library)
         if wanted not in files:
-            raise RuntimeError(f"{wanted} is not what this runs on: {self._name}")
+            raise Failed(f"{wanted} is not what this runs on: {self._name}")
+        foreign = {os.path.realpath(other) for other in others}
         for file in files - {wanted}:
-            if Path(file).name.startswith(kind):
-                raise RuntimeError(f"{file} is mapped besides {wanted}: {self._name}")
+            if Path(file).name.startswith(kind) or file in foreign:
+                raise Failed(f"{file} is mapped besides {wanted}: {self._name}")
+
+
+def processor_time(pid: int) -> float:
+    """As utime and stime of the process, whose unit is a hundredth of a second, but exact."""
+    clock = ctypes.c_int()
+    error = ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock))
+    if error:
+        raise OSError(error, os.strerror(error))
+    return time.clock_gettime(clock.value)
+
+
+def memory(pid: int) -> tuple[float, float]:
+    """MiB of a process: resident now, and at its highest."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", status, re.MULTILINE))
+    return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
 
 
 def python_program(script: str, *more: str) -> Callable[[str, str, str, int, int], list[str]]:
@@ -176,22 +161,51 @@ def python_program(script: str, *more: str) -> Callable[[str, str, str, int, int
     return command
 
 
-def c_program(name: str) -> Callable[[str, str, str, int, int], list[str]]:
-    """A program of `c/`, compiled by `build_c`."""
+def c_program(name: str, *more: str) -> Callable[[str, str, str, int, int], list[str]]:
+    """A program of `c/`, compiled by `build_c`; `more` follows the usual arguments."""
 
     def command(library: str, role: str, url: str, count: int, size: int) -> list[str]:
-        return [str(BUILD / name), library, role, url, str(count), str(size)]
+        return [str(BUILD / name), library, role, url, str(count), str(size), *more]
 
     return command
 
 
+def compiler() -> str:
+    return os.environ.get("CC") or shutil.which("cc") or "gcc"
+
+
+def compiler_version() -> str:
+    done = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]
+
+
 def build_c(name: str) -> None:
     """Compile `c/NAME.c`; no header of the library is needed."""
-    compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
     BUILD.mkdir(exist_ok=True)
     flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11"]
     source = str(FOLDER / "c" / f"{name}.c")
-    subprocess.run([compiler, *flags, "-o", str(BUILD / name), source, "-ldl"], check=True)
+    subprocess.run(
+        [compiler(), *flags, "-o", str(BUILD / name), source, "-ldl", "-lpthread"], check=True
+    )
+
+
+def stubs_for(library: str) -> str | None:
+    """A library with the names of Python that an extension module needs before C can load it.
+
+    None for a file that needs none. The names stand for nothing: what uses them is not called.
+    """
+    listed = subprocess.run(
+        ["nm", "-D", "--undefined-only", library], capture_output=True, text=True, check=True
+    )
+    names = sorted(set(re.findall(r"\b[Uv] (_?Py\w+)", listed.stdout)))
+    if not names:
+        return None
+    BUILD.mkdir(exist_ok=True)
+    source = BUILD / f"stubs-{Path(library).name}.c"
+    source.write_text("".join(f"char {name}[4096];\n" for name in names))
+    target = source.with_suffix(".so")
+    subprocess.run([compiler(), "-shared", "-fPIC", "-o", target, source], check=True)
+    return str(target)
 
 
 def free_port() -> int:
@@ -204,3 +218,9 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def progress(text: str) -> None:
+    """Overwrite one line, where somebody looks."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

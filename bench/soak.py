@@ -30,8 +30,8 @@ from pathlib import Path
 from time import monotonic
 
 from crowd import chosen
+from harness import progress
 from loops import LOOPS, Cancellable, Tasks
-from throughput import progress
 from workers import LIMIT, Site
 
 import anymq

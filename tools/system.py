@@ -17,7 +17,13 @@ from pathlib import Path
 
 from console import Failure, capture, run, say, succeeds
 
-__all__ = ["LAB_PROGRAMS", "ensure_programs", "ensure_python_parts", "ensure_system"]
+__all__ = [
+    "BENCH_HEADERS",
+    "LAB_PROGRAMS",
+    "ensure_programs",
+    "ensure_python_parts",
+    "ensure_system",
+]
 
 OTHER_SYSTEMS = {
     "dnf": "sudo dnf install nng nng-utils nanomsg zeromq",
@@ -37,11 +43,15 @@ class Need:
     loads: tuple[str, ...] = ()
     variable: str = ""
     program: str = ""
+    header: str = ""
 
     @property
     def present(self) -> bool:
         if self.program:
             return shutil.which(self.program) is not None
+        if self.header:
+            folders = ("/usr/include", "/usr/local/include")
+            return any(Path(folder, self.header).is_file() for folder in folders)
         if self.variable and os.environ.get(self.variable):
             return True
         return any(_loads(name) for name in self.loads)
@@ -65,6 +75,7 @@ LAB_PROGRAMS = (
     Need("the program cmake, to build nanomsg from source", ("cmake",), program="cmake"),
     Need("the program npm, to fetch packages with", ("npm",), program="npm"),
 )
+BENCH_HEADERS = (Need("nanomsg's headers, for nnpy", ("libnanomsg-dev",), header="nanomsg/nn.h"),)
 
 
 def ensure_system() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from console import ROOT, Failure, capture, run, say
 from environments import FOLDER, Environment, main_environment, other_pythons
+from peers import bench_environment
 from system import LAB_PROGRAMS, ensure_programs, ensure_python_parts, ensure_system
 from wheel import find_wheel
 
@@ -215,8 +216,16 @@ def lab() -> None:
 
 
 def bench() -> None:
-    """Throughput ratios."""
-    run([prepare("test").python, "bench/throughput.py"])
+    """The benchmark, in an environment that has what anymq is compared with."""
+    bench_environment_only()
+    run([bench_environment().python, "bench/run.py", "--json", "bench/results/latest.json"])
+
+
+def bench_environment_only() -> None:
+    """The environment that the benchmark runs in."""
+    ensure_python_parts()
+    ensure_system()
+    say(f"run it with: {bench_environment().python.relative_to(ROOT)} bench/run.py")
 
 
 TASKS: dict[str, Callable[[], None]] = {
@@ -228,6 +237,7 @@ TASKS: dict[str, Callable[[], None]] = {
     "matrix": matrix,
     "lab": lab,
     "bench": bench,
+    "bench-environment": bench_environment_only,
 }
 
 

@@ -1,15 +1,13 @@
 /* What the C programs share: arguments, the clock, loading functions, and what they print.
  *
- *     PROGRAM LIBRARY recv|send URL COUNT SIZE
- *
- * The receiver prints "ready" once it listens. The sender sends COUNT + 1 messages. The receiver
- * takes the time from the first to the last and prints "measured COUNT SECONDS". Both end when
- * their standard input is closed.
- *
  *     PROGRAM LIBRARY rep|pull URL 0 SIZE
  *
- * Prints "ready" once it listens, and "served" for each message that it received, on REP also
- * answered. It ends with the process that started it.
+ * is a server for a crowd (crowd_*.c): it prints "ready" once it listens, and "served" for each
+ * message that it received, on REP also answered. It ends with the process that started it. The
+ * programs that measure are told of in works.h.
+ *
+ * A library inside an extension module of Python needs names of the interpreter that it will never
+ * use here. The file named in BENCH_STUBS has them.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -24,7 +22,6 @@
 
 typedef struct {
     void *library;
-    int receives;
     int replies;
     const char *url;
     long count;
@@ -51,23 +48,25 @@ static inline void *bench_symbol(const bench_task *task, const char *name)
 static inline bench_task bench_start(int argc, char **argv)
 {
     bench_task task;
-    if (argc != 6) {
-        fprintf(stderr, "usage: %s LIBRARY recv|send URL COUNT SIZE\n", argv[0]);
+    if (argc < 6) {
+        fprintf(stderr, "usage: %s LIBRARY ROLE URL COUNT SIZE ...\n", argv[0]);
         exit(2);
     }
+    if (getenv("BENCH_STUBS") != NULL)
+        dlopen(getenv("BENCH_STUBS"), RTLD_NOW | RTLD_GLOBAL);
     task.library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
     if (task.library == NULL) {
         fprintf(stderr, "%s\n", dlerror());
         exit(1);
     }
-    task.receives = strcmp(argv[2], "recv") == 0;
     task.replies = strcmp(argv[2], "rep") == 0;
     task.url = argv[3];
     task.count = atol(argv[4]);
     task.size = (size_t)atol(argv[5]);
-    task.body = calloc(1, task.size + 1);
+    task.body = malloc(task.size + 1);
     if (task.body == NULL)
         exit(1);
+    memset(task.body, 1, task.size + 1); /* pages of its own: untouched ones would all be one page */
     return task;
 }
 
@@ -84,12 +83,6 @@ static inline void bench_ready(void)
     fflush(stdout);
 }
 
-static inline void bench_measured(long count, double seconds)
-{
-    printf("measured %ld %.9f\n", count, seconds);
-    fflush(stdout);
-}
-
 static inline void bench_served(void)
 {
     puts("served");
@@ -100,12 +93,6 @@ static inline void bench_served(void)
 static inline void bench_end_with_parent(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-}
-
-static inline void bench_wait_for_end(void)
-{
-    while (getchar() != EOF)
-        continue;
 }
 
 #endif

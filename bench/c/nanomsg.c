@@ -1,49 +1,76 @@
-/* PUSH/PULL on nanomsg with nn_send and nn_recv; the numbers are nanomsg's headers'. */
-#include "bench.h"
+/* nanomsg with nn_send and nn_recv; the numbers are nanomsg's headers'. */
+typedef int port;
+
+#include "works.h"
 
 #define DOMAIN_SP 1
-#define SOCKET_PUSH 80
-#define SOCKET_PULL 81
+#define LEVEL_SOCKET 0
 #define LEVEL_TCP (-3)
 #define TCP_NO_DELAY 1
+#define LARGEST_RECEIVED 16
+#define SUBSCRIBE 1
 
-int main(int argc, char **argv)
+static const int kinds[PROTOCOLS] = {[PUSH] = 80, [PULL] = 81, [REQ] = 48, [REP] = 49, [PUB] = 32, [SUB] = 33};
+static int (*open_socket)(int, int);
+static int (*bind_to)(int, const char *);
+static int (*connect_to)(int, const char *);
+static int (*set_option)(int, int, int, const void *, size_t);
+static int (*send_one)(int, const void *, size_t, int);
+static int (*receive_one)(int, void *, size_t, int);
+static int (*close_socket)(int);
+
+static void ports_load(const bench_task *task)
 {
-    bench_task task = bench_start(argc, argv);
-    int (*open_socket)(int, int) = (int (*)(int, int))bench_symbol(&task, "nn_socket");
-    int (*bind)(int, const char *) = (int (*)(int, const char *))bench_symbol(&task, "nn_bind");
-    int (*connect)(int, const char *) = (int (*)(int, const char *))bench_symbol(&task, "nn_connect");
-    int (*send)(int, const void *, size_t, int) =
-        (int (*)(int, const void *, size_t, int))bench_symbol(&task, "nn_send");
-    int (*recv)(int, void *, size_t, int) =
-        (int (*)(int, void *, size_t, int))bench_symbol(&task, "nn_recv");
-    int (*set_option)(int, int, int, const void *, size_t) =
-        (int (*)(int, int, int, const void *, size_t))bench_symbol(&task, "nn_setsockopt");
-    int (*close)(int) = (int (*)(int))bench_symbol(&task, "nn_close");
-    int sock = open_socket(DOMAIN_SP, task.receives ? SOCKET_PULL : SOCKET_PUSH);
-    int nodelay = 1; /* as anymq has it on every library; nanomsg itself would join small messages */
-    double started;
-    long i;
+    open_socket = (int (*)(int, int))bench_symbol(task, "nn_socket");
+    bind_to = (int (*)(int, const char *))bench_symbol(task, "nn_bind");
+    connect_to = (int (*)(int, const char *))bench_symbol(task, "nn_connect");
+    set_option = (int (*)(int, int, int, const void *, size_t))bench_symbol(task, "nn_setsockopt");
+    send_one = (int (*)(int, const void *, size_t, int))bench_symbol(task, "nn_send");
+    receive_one = (int (*)(int, void *, size_t, int))bench_symbol(task, "nn_recv");
+    close_socket = (int (*)(int))bench_symbol(task, "nn_close");
+}
 
-    if (set_option(sock, LEVEL_TCP, TCP_NO_DELAY, &nodelay, sizeof nodelay) < 0)
-        bench_die("nn_setsockopt", 0);
-    if ((task.receives ? bind : connect)(sock, task.url) < 0)
-        bench_die("bind or connect", 0);
-    bench_ready();
-    if (task.receives) {
-        if (recv(sock, task.body, task.size, 0) < 0)
-            bench_die("nn_recv", 0);
-        started = bench_now();
-        for (i = 0; i < task.count; i++)
-            if (recv(sock, task.body, task.size, 0) < 0)
-                bench_die("nn_recv", 0);
-        bench_measured(task.count, bench_now() - started);
-    } else {
-        for (i = 0; i <= task.count; i++)
-            if (send(sock, task.body, task.size, 0) < 0)
-                bench_die("nn_send", 0);
-    }
-    bench_wait_for_end();
-    close(sock);
-    return 0;
+static port port_open(int protocol)
+{
+    int nodelay = 1; /* as anymq has it on every library; nanomsg itself would join small messages */
+    int unlimited = -1;
+    port self = open_socket(DOMAIN_SP, kinds[protocol]);
+    if (self < 0)
+        bench_die("nn_socket", protocol);
+    if (set_option(self, LEVEL_TCP, TCP_NO_DELAY, &nodelay, sizeof nodelay) < 0)
+        bench_die("nn_setsockopt", TCP_NO_DELAY);
+    if (set_option(self, LEVEL_SOCKET, LARGEST_RECEIVED, &unlimited, sizeof unlimited) < 0)
+        bench_die("nn_setsockopt", LARGEST_RECEIVED);
+    if (protocol == SUB && set_option(self, kinds[SUB], SUBSCRIBE, "", 0) < 0)
+        bench_die("nn_setsockopt", SUBSCRIBE);
+    return self;
+}
+
+static void port_listen(port self, const char *url)
+{
+    if (bind_to(self, url) < 0)
+        bench_die("nn_bind", 0);
+}
+
+static void port_dial(port self, const char *url)
+{
+    if (connect_to(self, url) < 0)
+        bench_die("nn_connect", 0);
+}
+
+static void port_send(port self, const void *body, size_t size)
+{
+    if (send_one(self, body, size, 0) < 0)
+        bench_die("nn_send", 0);
+}
+
+static void port_recv(port self, void *body, size_t size)
+{
+    if (receive_one(self, body, size, 0) < 0)
+        bench_die("nn_recv", 0);
+}
+
+static void port_close(port self)
+{
+    close_socket(self);
 }

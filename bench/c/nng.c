@@ -1,61 +1,110 @@
-/* PUSH/PULL on nng with nng_sendmsg and nng_recvmsg, which copy least; nng 1 and 2. */
-#include "bench.h"
-
+/* nng with nng_sendmsg and nng_recvmsg, which copy least; nng 1 and 2. */
 #include <stdint.h>
 
 typedef struct {
     uint32_t id;
-} nng_socket_id;
+} port;
+
+#include "works.h"
 
 typedef struct nng_msg nng_msg;
+typedef int opener(port *);
 
-int main(int argc, char **argv)
+static const char *const openers[PROTOCOLS] = {
+    [PUSH] = "nng_push0_open", [PULL] = "nng_pull0_open", [REQ] = "nng_req0_open",
+    [REP] = "nng_rep0_open",   [PUB] = "nng_pub0_open",   [SUB] = "nng_sub0_open",
+};
+static const bench_task *loaded;
+static int (*listen_on)(port, const char *, void *, int);
+static int (*dial_to)(port, const char *, void *, int);
+static int (*close_socket)(port);
+static int (*set_int)(port, const char *, int);
+static int (*alloc)(nng_msg **, size_t);
+static void *(*body_of)(nng_msg *);
+static size_t (*length)(const nng_msg *);
+static void (*release)(nng_msg *);
+static int (*send_one)(port, nng_msg *, int);
+static int (*receive_one)(port, nng_msg **, int);
+
+static void check(const char *what, int code)
 {
-    bench_task task = bench_start(argc, argv);
-    int (*init)(const void *) = (int (*)(const void *))dlsym(task.library, "nng_init");
-    int (*open_socket)(nng_socket_id *) = (int (*)(nng_socket_id *))bench_symbol(
-        &task, task.receives ? "nng_pull0_open" : "nng_push0_open");
-    int (*attach)(nng_socket_id, const char *, void *, int) =
-        (int (*)(nng_socket_id, const char *, void *, int))bench_symbol(
-            &task, task.receives ? "nng_listen" : "nng_dial");
-    int (*alloc)(nng_msg **, size_t) = (int (*)(nng_msg **, size_t))bench_symbol(&task, "nng_msg_alloc");
-    void *(*body)(nng_msg *) = (void *(*)(nng_msg *))bench_symbol(&task, "nng_msg_body");
-    void (*release)(nng_msg *) = (void (*)(nng_msg *))bench_symbol(&task, "nng_msg_free");
-    int (*send)(nng_socket_id, nng_msg *, int) =
-        (int (*)(nng_socket_id, nng_msg *, int))bench_symbol(&task, "nng_sendmsg");
-    int (*recv)(nng_socket_id, nng_msg **, int) =
-        (int (*)(nng_socket_id, nng_msg **, int))bench_symbol(&task, "nng_recvmsg");
-    nng_socket_id sock;
-    nng_msg *message;
-    double started = 0;
-    int code;
-    long i;
+    if (code != 0)
+        bench_die(what, code);
+}
 
-    if (init != NULL && (code = init(NULL)) != 0)
-        bench_die("nng_init", code);
-    if ((code = open_socket(&sock)) != 0)
-        bench_die("open", code);
-    if ((code = attach(sock, task.url, NULL, 0)) != 0)
-        bench_die("listen or dial", code);
-    bench_ready();
-    for (i = 0; i <= task.count; i++) {
-        if (task.receives) {
-            if ((code = recv(sock, &message, 0)) != 0)
-                bench_die("nng_recvmsg", code);
-            memcpy(task.body, body(message), task.size);
-            release(message);
-            if (i == 0)
-                started = bench_now();
-        } else {
-            if ((code = alloc(&message, task.size)) != 0)
-                bench_die("nng_msg_alloc", code);
-            memcpy(body(message), task.body, task.size);
-            if ((code = send(sock, message, 0)) != 0)
-                bench_die("nng_sendmsg", code);
-        }
-    }
-    if (task.receives)
-        bench_measured(task.count, bench_now() - started);
-    bench_wait_for_end();
-    return 0;
+static void ports_load(const bench_task *task)
+{
+    int (*init)(const void *) = (int (*)(const void *))dlsym(task->library, "nng_init");
+    void *close = dlsym(task->library, "nng_socket_close");
+    loaded = task;
+    listen_on = (int (*)(port, const char *, void *, int))bench_symbol(task, "nng_listen");
+    dial_to = (int (*)(port, const char *, void *, int))bench_symbol(task, "nng_dial");
+    close_socket = (int (*)(port))(close != NULL ? close : bench_symbol(task, "nng_close"));
+    set_int = (int (*)(port, const char *, int))bench_symbol(task, "nng_socket_set_int");
+    alloc = (int (*)(nng_msg **, size_t))bench_symbol(task, "nng_msg_alloc");
+    body_of = (void *(*)(nng_msg *))bench_symbol(task, "nng_msg_body");
+    length = (size_t (*)(const nng_msg *))bench_symbol(task, "nng_msg_len");
+    release = (void (*)(nng_msg *))bench_symbol(task, "nng_msg_free");
+    send_one = (int (*)(port, nng_msg *, int))bench_symbol(task, "nng_sendmsg");
+    receive_one = (int (*)(port, nng_msg **, int))bench_symbol(task, "nng_recvmsg");
+    if (init != NULL)
+        check("nng_init", init(NULL));
+}
+
+static void subscribe_to_all(port self)
+{
+    int (*subscribe)(port, const void *, size_t) =
+        (int (*)(port, const void *, size_t))dlsym(loaded->library, "nng_sub0_socket_subscribe");
+    int (*set)(port, const char *, const void *, size_t) = (int (*)(
+        port, const char *, const void *, size_t))dlsym(loaded->library, "nng_socket_set");
+    if (subscribe != NULL)
+        check("nng_sub0_socket_subscribe", subscribe(self, "", 0));
+    else if (set != NULL)
+        check("nng_socket_set", set(self, "sub:subscribe", "", 0));
+    else
+        bench_die("looking for a way to subscribe", 0);
+}
+
+static port port_open(int protocol)
+{
+    const char *mark = getenv("BENCH_MARK");
+    port self;
+    check("open", ((opener *)bench_symbol(loaded, openers[protocol]))(&self));
+    if (protocol == SUB)
+        subscribe_to_all(self);
+    if (mark != NULL && (protocol == PUB || protocol == SUB))
+        check("nng_socket_set_int",
+              set_int(self, protocol == PUB ? "send-buffer" : "recv-buffer", atoi(mark)));
+    return self;
+}
+
+static void port_listen(port self, const char *url)
+{
+    check("nng_listen", listen_on(self, url, NULL, 0));
+}
+
+static void port_dial(port self, const char *url)
+{
+    check("nng_dial", dial_to(self, url, NULL, 0));
+}
+
+static void port_send(port self, const void *body, size_t size)
+{
+    nng_msg *message;
+    check("nng_msg_alloc", alloc(&message, size));
+    memcpy(body_of(message), body, size);
+    check("nng_sendmsg", send_one(self, message, 0));
+}
+
+static void port_recv(port self, void *body, size_t size)
+{
+    nng_msg *message;
+    check("nng_recvmsg", receive_one(self, &message, 0));
+    memcpy(body, body_of(message), length(message) < size ? length(message) : size);
+    release(message);
+}
+
+static void port_close(port self)
+{
+    check("nng_socket_close", close_socket(self));
 }

@@ -1,8 +1,8 @@
-"""The benchmark's own modules are found in its folder."""
+"""The benchmark's own code."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))

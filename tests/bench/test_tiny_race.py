@@ -1,0 +1,79 @@
+"""One race of a moment on each library: it runs, adds up, and writes what README.md describes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import run
+from harness import Failed, Program, python_program
+from plan import libraries
+
+import anymq
+
+HERE = {library.short for library in libraries()[0]}
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("cc") or shutil.which("gcc")), reason="no C compiler"
+)
+
+
+@pytest.mark.parametrize("library", ["zmq-system", "nng", "nanomsg"])
+def test_a_race_of_a_moment(library: str, tmp_path: Path) -> None:
+    if library not in HERE:
+        pytest.skip(f"no library file for {library} here")
+    transport = "ws" if library == "zmq-system" else "inproc"
+    target = tmp_path / "results.json"
+    arguments = ["--rounds", "2", "--seconds", "0.01", "--library", library]
+    arguments += ["--contestant", "anymq", "C", "--transport", transport, "--size", "100"]
+    arguments += ["--measure", "throughput", "cpu", "--mode", "one", "batch"]
+    assert run.main([*arguments, "--json", str(target)]) == 0
+    results = json.loads(target.read_text())
+    assert results["schema"] == 1
+    assert [(case["measure"], case["mode"]) for case in results["cases"]] == [
+        ("throughput", "one"),
+        ("throughput", "batch"),
+        ("cpu", "one"),
+        ("cpu", "batch"),
+    ]
+    for case in results["cases"]:
+        assert case["skipped"] == {}
+        assert set(case["results"]) == {"anymq", "C"}
+        for result in case["results"].values():
+            assert len(result["values"]) == 2
+            assert 0 < result["low"] <= result["median"] <= result["high"]
+        assert set(case["ratios"]) == {"C"}
+    (record,) = results["libraries"].values()
+    assert Path(record["file"]).name == record["file"]
+
+
+def test_a_later_part_is_joined_to_the_file(tmp_path: Path) -> None:
+    target = tmp_path / "results.json"
+    common = ["--rounds", "1", "--seconds", "0.01", "--library", "nng", "--contestant", "C"]
+    for transport in ("inproc", "ipc"):
+        work = ["--measure", "round_trip", "--size", "100", "--mode", "one"]
+        run.main([*common, *work, "--transport", transport, "--json", str(target), "--append"])
+    cases = json.loads(target.read_text())["cases"]
+    assert [case["transport"] for case in cases] == ["inproc", "ipc"]
+
+
+def test_a_process_on_another_library_is_found_out() -> None:
+    nng = anymq.get_backend("nng").library.path
+    nanomsg = anymq.get_backend("nanomsg").library.path
+    more = ["stream", "0.01", "1", "anymq", "nng", "one"]
+    command = python_program("peer.py", *more)(nng, "both", "inproc://here", 1, 100)
+    with Program(command) as program:
+        program.expect("ready")
+        program.check_mapped(nng, "libnng.")
+        with pytest.raises(Failed, match="is not what this runs on"):
+            program.check_mapped(nanomsg, "libnanomsg")
+        with pytest.raises(Failed, match="is mapped besides"):
+            program.check_mapped(nng, "libc.")
+
+
+def test_a_program_that_fails_is_skipped_with_its_own_words() -> None:
+    command = python_program("peer.py")("", "both", "", 0, 0)
+    with Program(command) as program, pytest.raises(Failed, match="ValueError: not enough values"):
+        program.expect("ready")
