@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,14 @@ def short_folder() -> Iterator[str]:
         yield folder
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    libraries = [f"--library={name}={backend.library.path}" for name, backend in USABLE.items()]
+def run(*arguments: str, names: Iterable[str] = USABLE) -> subprocess.CompletedProcess[str]:
+    libraries = [f"--library={name}={USABLE[name].library.path}" for name in names]
     command = [sys.executable, "-m", "anymq", "bench", *libraries, *SHORT, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=50)
 
 
-def measured(*arguments: str) -> Any:
-    done = run("--json", *arguments)
+def measured(*arguments: str, names: Iterable[str] = USABLE) -> Any:
+    done = run("--json", *arguments, names=names)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -50,41 +50,61 @@ def measured(*arguments: str) -> Any:
 # As a user runs it
 
 
-@needs_a_library
+@pytest.mark.parametrize("name", USABLE)
 @pytest.mark.parametrize(
-    ("transport", "size"), zip(bench.TRANSPORTS, (0, 100, 1024, 1), strict=True)
+    ("transport", "size"), [("tcp", 0), ("ipc", 100), ("inproc", 1024), ("ws", 1)]
 )
-def test_every_library_over_every_transport(transport: str, size: int) -> None:
-    if not any(backend.supports(f"transport.{transport}") for backend in USABLE.values()):
-        pytest.skip(f"no library has {transport}")
-    document = measured("--transport", transport, "--size", str(size))
+def test_every_library_over_every_transport(name: str, transport: str, size: int) -> None:
+    backend = USABLE[name]
+    if not backend.supports(f"transport.{transport}"):
+        pytest.skip(f"{name} has no {transport}")
+    document = measured("--transport", transport, "--size", str(size), names=[name])
     assert document["ok"] is True
     assert document["rounds"] == 2
     assert document["cores"] >= 1
-    for name, backend in USABLE.items():
-        library = document["libraries"][name]
-        assert (library["backend"], library["path"]) == (name, backend.library.path)
-    cases = {(case["measure"], case["size"], case["mode"]): case for case in document["cases"]}
-    assert cases.keys() == {
-        ("throughput", size, "one"),
-        ("throughput", size, "batch"),
-        ("round_trip", size, "one"),
-    }
-    first = document["ratio_to"]
+    library = document["libraries"][name]
+    assert (library["backend"], library["path"]) == (name, backend.library.path)
+    cases = {(case["measure"], case["mode"]): case for case in document["cases"]}
+    assert cases.keys() == {("throughput", "one"), ("throughput", "batch"), ("round_trip", "one")}
     for case in cases.values():
-        assert case["failures"] == {}
+        assert (case["transport"], case["size"]) == (transport, size)
         assert case["higher_is_better"] == (case["measure"] == "throughput")
-        for name, backend in USABLE.items():
-            if not backend.supports(f"transport.{transport}"):
-                assert case["skipped"][name] == f"the library has no transport.{transport}"
-                continue
-            result = case["results"][name]
-            assert len(result["values"]) == 2
-            assert 0 < result["low"] <= result["median"] <= result["high"]
-            if name != first and first in case["results"]:
-                pairs = zip(result["values"], case["results"][first]["values"], strict=True)
-                ratios = sorted(one / other for one, other in pairs)
-                assert [case["ratios"][name][key] for key in ("low", "high")] == ratios
+        assert case["failures"] == case["skipped"] == {}
+        result = case["results"][name]
+        assert len(result["values"]) == 2
+        assert 0 < result["low"] <= result["median"] <= result["high"]
+
+
+@needs_two
+def test_ratios_are_to_the_first_library_that_was_named() -> None:
+    first, *others = names = sorted(USABLE, reverse=True)
+    options = ("--transport", "inproc", "--size", "10", "--measure", "throughput", "--mode", "one")
+    document = measured(*options, names=names)
+    assert document["ratio_to"] == first
+    [case] = document["cases"]
+    assert case["ratios"].keys() == set(others)
+    for name in others:
+        values = [case["results"][one]["values"] for one in (name, first)]
+        ratios = sorted(one / other for one, other in zip(*values, strict=True))
+        assert [case["ratios"][name][key] for key in ("low", "high")] == ratios
+
+
+@needs_two
+def test_a_library_that_lacks_the_transport_is_skipped() -> None:
+    lacking = [name for name, backend in USABLE.items() if not backend.supports("transport.pgm")]
+    if not 0 < len(lacking) < len(USABLE):
+        pytest.skip("all of these libraries have pgm, or none")
+    results = take(
+        Case("throughput", "pgm", 1, "one"),
+        [Entrant(name, USABLE[name]) for name in lacking],
+        rounds=1,
+        seconds=0.01,
+        time_limit=1,
+        folder="",
+        on_turn=lambda name, turn: pytest.fail(f"{name} takes part"),
+    )
+    for taken in results.values():
+        assert taken.skipped == "the library has no transport.pgm"
 
 
 @needs_a_library
