@@ -16,7 +16,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,13 @@ def only_for_aims(races: Sequence[Race]) -> list[Race]:
     return found
 
 
-def run(races: Sequence[Race], here: list[Library], options: argparse.Namespace) -> list[Case]:
-    """Run every race, with a line for each that is done; their cases."""
+def run(races: Sequence[Race], here: list[Library], options: argparse.Namespace) -> Iterator[Case]:
+    """Run every race, with a line that tells how it goes; the cases, as they come."""
     total = sum(estimate(race, options.rounds, options.seconds) for race in races)
     began = time.monotonic()
     done = 0.0
     wanted = options.measure or MEASURES
     stubs: dict[str, str | None] = {}
-    cases: list[Case] = []
     for number, race in enumerate(races, 1):
         library = race.library
         if library.file not in stubs:
@@ -100,10 +99,7 @@ def run(races: Sequence[Race], here: list[Library], options: argparse.Namespace)
         turns.run(options.rounds, options.seconds, tell)
         done += estimate(race, options.rounds, options.seconds)
         progress("")
-        for case in turns.cases(lambda measure: measure in wanted):
-            cases.append(case)
-            report(case)
-    return cases
+        yield from turns.cases(lambda measure: measure in wanted)
 
 
 def report(case: Case) -> None:
@@ -206,26 +202,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load = os.getloadavg()[0]
     if load > (os.cpu_count() or 1) / 4:
         print(f"load is {load:.2f}: other work makes the figures mean little", file=sys.stderr)
+    old = json.loads(options.json.read_text()) if options.append and options.json.exists() else None
     began = time.monotonic()
-    cases = run(races, here, options)
     results: dict[str, Any] = {
         "schema": 1,
         "date": datetime.date.today().isoformat(),
         "machine": machine(load),
         "rounds": options.rounds,
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": 0.0,
         "libraries": {race.library.id: race.library.record() for race in races},
         "contestants": contestants(races),
-        "cases": cases,
+        "cases": [],
+        "aims": [],
     }
-    if options.append and options.json.exists():
-        results = merge(json.loads(options.json.read_text()), results)
-    results["aims"] = aims.fill(results["cases"])
-    report_aims(results["aims"])
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    if old:
+        merge(old, results)  # what does not belong together is better found out before
+    for case in run(races, here, options):
+        report(case)
+        results["cases"].append(case)
+        results["seconds"] = round(time.monotonic() - began, 1)
+        if options.json:  # after every case, so that what ends early has left something
+            save(options.json, merge(old, results) if old else results)
+    report_aims(aims.fill(results["cases"]))
     return 0
+
+
+def save(file: Path, results: dict[str, Any]) -> None:
+    """Write all at once, with the aims that they fill."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**results, "aims": aims.fill(results["cases"])}, indent=1)
+    made = file.with_suffix(".new")
+    made.write_text(text + "\n")
+    made.replace(file)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ DOCUMENTS = sorted(
         ROOT / "README.md",
         ROOT / "CHANGELOG.md",
         *(ROOT / "docs").glob("*.md"),
+        ROOT / "bench" / "README.md",
         ROOT / "examples" / "anymq_loopback" / "README.md",
     )
 )
