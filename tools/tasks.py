@@ -216,9 +216,11 @@ def lab() -> None:
 
 
 def bench() -> None:
-    """The benchmark, in an environment that has what anymq is compared with."""
+    """The benchmark, in an environment that has what anymq is compared with, and its page."""
     bench_environment_only()
-    run([bench_environment().python, "bench/run.py", "--json", "bench/results/latest.json"])
+    python = bench_environment().python
+    run([python, "bench/run.py", "--json", "bench/results/latest.json"])
+    run([python, "bench/page.py", "bench/results/latest.json"])
 
 
 def bench_environment_only() -> None:

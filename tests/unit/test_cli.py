@@ -95,6 +95,19 @@ def two(world: World) -> None:
         ("demo", "--transport", "carrier-pigeon"),
         ("demo", "--backend", "nonsense"),
         ("demo", "--limit", "0"),
+        ("bench", "--transport", "carrier-pigeon"),
+        ("bench", "--transport", "tcp,"),
+        ("bench", "--measure", "smoke"),
+        ("bench", "--mode", "many"),
+        ("bench", "--size", "-1"),
+        ("bench", "--size", "10 stones"),
+        ("bench", "--size", "1GiB"),
+        ("bench", "--rounds", "0"),
+        ("bench", "--rounds", "1.5"),
+        ("bench", "--seconds", "nan"),
+        ("bench", "--seconds", "2", "--time-limit", "1"),
+        ("bench", "--backend", "nonsense"),
+        ("bench", "--library", "nng=/nowhere/libnng.so"),
     ],
 )
 def test_wrong_command_lines_are_usage_errors(run: Command, arguments: tuple[str, ...]) -> None:
@@ -419,3 +432,23 @@ def test_cat_names_what_the_library_lacks(run: Command, world: World) -> None:
     assert run.err.startswith("anymq: one 1.2.3 does not support protocol.bus: not here")
     assert run("cat", "push", "--dial", "tcp:127.0.0.1", "--data", "x") == 1
     assert run.err.startswith("anymq: bad URL 'tcp:127.0.0.1'")
+
+
+# bench
+
+
+def test_bench_with_nothing_to_measure(run: Command, world: World) -> None:
+    assert run("bench") == 1
+    assert run.err == "anymq: nothing to measure: no library is usable; `anymq doctor` tells more\n"
+    world.add("one")
+    test_registry.registry._providers.cache_clear()
+    assert run("bench") == 1
+    assert "none of these has what was asked for: one" in run.err
+
+
+def test_bench_tells_libraries_apart(run: Command, world: World) -> None:
+    world.add("one")
+    assert run("bench", "--backend", "one", "--library", f"one={world.file('one')}") == 2
+    assert "one is named twice" in run.err
+    assert run("bench", "--library", f"one={world.file('two', 8)}") == 1
+    assert "it looks like something else" in run.err

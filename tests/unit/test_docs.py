@@ -61,7 +61,7 @@ def test_names_paths_that_exist(document: str) -> None:
     assert not [path for path in sorted(named) if not (ROOT / path).exists()]
 
 
-COMMANDS = "doctor|features|matrix|interop|conformance|demo|cat|config"
+COMMANDS = "doctor|features|matrix|interop|conformance|demo|cat|config|bench"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

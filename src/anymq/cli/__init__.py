@@ -33,6 +33,7 @@ COMMANDS = {
     "interop": "whether library builds, other programs and running peers talk to each other",
     "cat": "send and print messages, as nngcat and nanocat do, over any library",
     "conformance": "run the conformance suite over a backend or a library file",
+    "bench": "how fast the libraries here are, against one another",
     "config": "check a configuration file",
     "demo": "ship a tree of files over every library and transport, and verify every byte",
 }

@@ -22,8 +22,12 @@ __all__ = [
     "check_feature_name",
     "open_backends",
     "parse_library",
+    "parse_sizes",
+    "parse_words",
     "statuses",
 ]
+
+UNITS = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 10**6, "mib": 1024**2, "gib": 1024**3}
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -96,3 +100,24 @@ def parse_library(parser: argparse.ArgumentParser, text: str) -> Library:
     if path and not os.path.isfile(path):
         parser.error(f"--library {text}: there is no file {path}")
     return Library(name if equals else backend, backend, path)
+
+
+def parse_words(text: str) -> list[str]:
+    """Words with commas between them, as an argument's type."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty word")
+    return words
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Numbers of bytes, `0,100,64KiB`, as an argument's type."""
+    return [_size(word) for word in parse_words(text)]
+
+
+def _size(word: str) -> int:
+    digits = word.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    unit = UNITS.get(word[len(digits) :].lower())
+    if not (digits.isascii() and digits.isdigit()) or unit is None:
+        raise argparse.ArgumentTypeError(f"{word!r} is no size: 0, 100, 64KiB, 1MiB")
+    return int(digits) * unit

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._common import add_json, parse_library
+from ._common import add_json, parse_library, parse_sizes, parse_words
 
 if TYPE_CHECKING:
     from anymq.interop import Build, Report, Run
@@ -30,8 +30,6 @@ A pair of which one side lacks the protocol or transport is told as unsupported 
 exit status: 0 everything that is supported went well; {FAILED} something did not, or is unsupported
 with --require-all; 2 wrong command line; {NOTHING_TRIED} nothing could be tried
 """
-
-UNITS = {"": 1, "b": 1, "kb": 1000, "kib": 1024, "mb": 10**6, "mib": 1024**2, "gib": 1024**3}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     sides.add_argument(
         "--foreign",
-        type=_words,
+        type=parse_words,
         default=[],
         metavar="NAMES",
         help=f"other programs as sides: {', '.join(FOREIGN)}",
@@ -66,13 +64,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what")
     what.add_argument(
         "--protocol",
-        type=_words,
+        type=parse_words,
         metavar="NAMES",
         help="pairs as req-rep,push-pull (default: all that apply); with --peer: what the peer is",
     )
-    what.add_argument("--transport", type=_words, metavar="NAMES", help="default: tcp,ipc,ws")
+    what.add_argument("--transport", type=parse_words, metavar="NAMES", help="default: tcp,ipc,ws")
     what.add_argument(
-        "--size", type=_sizes, metavar="SIZES", help="of messages (default: 0,1,100,64KiB,1MiB)"
+        "--size",
+        type=parse_sizes,
+        metavar="SIZES",
+        help="of messages (default: 0,1,100,64KiB,1MiB)",
     )
     what.add_argument(
         "--count", type=int, default=5, metavar="N", help="messages of each size (default: 5)"
@@ -163,25 +164,6 @@ def _builds(options: argparse.Namespace) -> list[Build]:
         print("anymq: no library is usable; `anymq doctor` tells why", file=sys.stderr)
         raise SystemExit(FAILED)
     return builds
-
-
-def _words(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(words):
-        raise argparse.ArgumentTypeError(f"{text!r} has an empty word")
-    return words
-
-
-def _sizes(text: str) -> list[int]:
-    return [_size(word) for word in _words(text)]
-
-
-def _size(word: str) -> int:
-    digits = word.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    unit = UNITS.get(word[len(digits) :].lower())
-    if not (digits.isascii() and digits.isdigit()) or unit is None:
-        raise argparse.ArgumentTypeError(f"{word!r} is no size: 0, 100, 64KiB, 1MiB")
-    return int(digits) * unit
 
 
 class _Follow:
