@@ -3,7 +3,7 @@
 
 RUN = sh tools/run
 
-.PHONY: help test demo develop lint wheel matrix lab bench clean
+.PHONY: help test demo develop lint wheel matrix lab bench guard baseline clean
 
 help:
 	@echo 'make test     set up, then run all checks and all tests, on every Python found'
@@ -14,6 +14,8 @@ help:
 	@echo 'make matrix   write compat_matrix.md and .html anew from the recorded results'
 	@echo 'make lab      fetch many builds of the libraries, test all of them, and record the results'
 	@echo 'make bench    throughput against pyzmq and C programs on the same libraries'
+	@echo 'make guard    count instructions, and compare with tools/guard/baseline.json'
+	@echo 'make baseline write what is counted now into that file'
 	@echo 'make clean    remove all that these commands made'
 
 test:
@@ -39,6 +41,12 @@ lab:
 
 bench:
 	@$(RUN) bench
+
+guard:
+	@$(RUN) guard
+
+baseline:
+	@$(RUN) baseline
 
 clean:
 	rm -rf build dist .venvs .lab .mypy_cache .ruff_cache .pytest_cache bench/build bench/results

@@ -1,4 +1,4 @@
-"""What must come from the operating system: the three libraries, two programs, Python's headers.
+"""What must come from the operating system: the three libraries, some programs, Python's headers.
 
 On Debian and its kin they are installed where that is allowed (as root, or through a sudo that asks
 for no password). Elsewhere the error says what to install, and how.
@@ -17,7 +17,13 @@ from pathlib import Path
 
 from console import Failure, capture, run, say, succeeds
 
-__all__ = ["LAB_PROGRAMS", "ensure_programs", "ensure_python_parts", "ensure_system"]
+__all__ = [
+    "GUARD_PROGRAMS",
+    "LAB_PROGRAMS",
+    "ensure_programs",
+    "ensure_python_parts",
+    "ensure_system",
+]
 
 OTHER_SYSTEMS = {
     "dnf": "sudo dnf install nng nng-utils nanomsg zeromq",
@@ -64,6 +70,9 @@ PROGRAMS = (
 LAB_PROGRAMS = (
     Need("the program cmake, to build nanomsg from source", ("cmake",), program="cmake"),
     Need("the program npm, to fetch packages with", ("npm",), program="npm"),
+)
+GUARD_PROGRAMS = (
+    Need("the program valgrind, to count instructions", ("valgrind",), program="valgrind"),
 )
 
 
