@@ -5,7 +5,8 @@
 
 The work is that of `work.py`, with the anymq that this interpreter imports. The exit status is 0 if
 all is as it was, 1 if something changed by more than is allowed, and 3 if there is no baseline for
-this interpreter, machine and libraries, so that nothing was compared.
+this interpreter, machine and libraries, so that nothing was compared. `make guard` and
+`make baseline` do the same with an anymq that is built and installed for it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from guard.profile import Cost, read_profile
 __all__ = ["Counted", "count"]
 
 WORK = Path(__file__).with_name("work.py")
+HANDED_ON = re.compile("PATH|LD_LIBRARY_PATH|PYTHONPATH|PYTHONHOME|ANYMQ_[A-Z]+_LIBRARY")
 LIMIT = 400.0
 """Seconds; it takes about 20 on a machine that has nothing else to do."""
 
@@ -64,15 +66,11 @@ def _callgrind(folder: str) -> list[str | Path]:
 def _run(command: Sequence[str | Path], folder: str) -> str:
     """What it wrote to its standard output.
 
-    Nothing that tells Python how to run is handed on but where its modules are. With the same seed
-    each time, sets of texts are alike.
+    The environment holds what finds programs, modules and libraries, and nothing else: anymq reads
+    all of it. With the same seed each time, sets of texts are alike.
     """
     words = [str(word) for word in command]
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PYTHON") or name in ("PYTHONPATH", "PYTHONHOME")
-    }
+    environment = {name: value for name, value in os.environ.items() if HANDED_ON.fullmatch(name)}
     environment |= {"PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
     try:
         done = subprocess.run(
