@@ -3,7 +3,7 @@
 
 RUN = sh tools/run
 
-.PHONY: help test demo develop lint wheel matrix lab bench bench-environment clean
+.PHONY: help test demo develop lint wheel matrix lab bench bench-environment guard baseline clean
 
 help:
 	@echo 'make test     set up, then run all checks and all tests, on every Python found'
@@ -15,6 +15,8 @@ help:
 	@echo 'make lab      fetch many builds of the libraries, test all of them, and record the results'
 	@echo 'make bench    races against other packages and C on the same libraries (bench/README.md)'
 	@echo 'make bench-environment   only set up what bench/run.py runs in, .venvs/bench'
+	@echo 'make guard    count instructions, and compare with tools/guard/baseline.json'
+	@echo 'make baseline write what is counted now into that file'
 	@echo 'make clean    remove all that these commands made'
 
 test:
@@ -43,6 +45,12 @@ bench:
 
 bench-environment:
 	@$(RUN) bench-environment
+
+guard:
+	@$(RUN) guard
+
+baseline:
+	@$(RUN) baseline
 
 clean:
 	rm -rf build dist .venvs .lab .mypy_cache .ruff_cache .pytest_cache bench/build

@@ -1,4 +1,4 @@
-"""What must come from the operating system: the three libraries, two programs, Python's headers.
+"""What must come from the operating system: the three libraries, some programs, Python's headers.
 
 On Debian and its kin they are installed where that is allowed (as root, or through a sudo that asks
 for no password). Elsewhere the error says what to install, and how.
@@ -19,6 +19,7 @@ from console import Failure, capture, run, say, succeeds
 
 __all__ = [
     "BENCH_HEADERS",
+    "GUARD_PROGRAMS",
     "LAB_PROGRAMS",
     "ensure_programs",
     "ensure_python_parts",
@@ -76,6 +77,9 @@ LAB_PROGRAMS = (
     Need("the program npm, to fetch packages with", ("npm",), program="npm"),
 )
 BENCH_HEADERS = (Need("nanomsg's headers, for nnpy", ("libnanomsg-dev",), header="nanomsg/nn.h"),)
+GUARD_PROGRAMS = (
+    Need("the program valgrind, to count instructions", ("valgrind",), program="valgrind"),
+)
 
 
 def ensure_system() -> None:

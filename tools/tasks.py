@@ -14,18 +14,22 @@ from pathlib import Path
 from console import ROOT, Failure, capture, run, say
 from environments import FOLDER, Environment, main_environment, other_pythons
 from peers import bench_environment
-from system import LAB_PROGRAMS, ensure_programs, ensure_python_parts, ensure_system
+from system import GUARD_PROGRAMS, LAB_PROGRAMS, ensure_programs, ensure_python_parts, ensure_system
 from wheel import find_wheel
 
 STYLE = ("src", "backends", "tests", "tools", "bench", "examples", "setup.py")
 MAIN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 MATRIX_OF_OTHER_VERSIONS = 3
+NO_BASELINE = 3
 WHEEL_TESTS = ("tests/unit", "tests/conformance", "tests/backends", "tests/cli")
 SUITE = ("tests/conformance", "tests/backends")
 
 
 class Report:
-    """Runs steps and remembers how each ended; after a failed one the others still run."""
+    """Runs steps and remembers how each ended; after a failed one the others still run.
+
+    A step that returns a text ended as that says, neither well nor badly.
+    """
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, float]] = []
@@ -35,13 +39,14 @@ class Report:
         say(title)
         started = time.monotonic()
         try:
-            action()
+            result = action()
         except Failure as failure:
             print(failure, file=sys.stderr, flush=True)
             self.rows.append((title, "FAILED", time.monotonic() - started))
             self.told.extend((title, line) for line in failure.told)
         else:
-            self.rows.append((title, "ok", time.monotonic() - started))
+            ended = result if isinstance(result, str) else "ok"
+            self.rows.append((title, ended, time.monotonic() - started))
 
     def together(self, steps: Mapping[str, Callable[[], object]]) -> None:
         """Run steps side by side, two at a time: most of a test's time is waiting."""
@@ -57,8 +62,8 @@ class Report:
         say("summary")
         width = max(len(title) for title, _, _ in self.rows)
         for title, result, took in self.rows:
-            print(f"  {title:<{width}}  {result:<6}  {took:6.1f} s")
-        failed = [title for title, result, _ in self.rows if result != "ok"]
+            print(f"  {title:<{width}}  {result:<12}  {took:6.1f} s")
+        failed = [title for title, result, _ in self.rows if result == "FAILED"]
         for title, line in self.told:
             print(f"  {title} | {line[:400]}")
         if failed:
@@ -83,7 +88,7 @@ def lint_steps(environment: Environment, report: Report) -> None:
     )
     report.step("ruff format", lambda: run([ruff, "format", "--check", *present(*STYLE)]))
     report.step("mypy, the package", lambda: run(mypy))
-    tools = [*sorted((ROOT / "tools").glob("*.py")), ROOT / "tools" / "lab"]
+    tools = [*sorted((ROOT / "tools").glob("*.py")), *present("tools/lab", "tools/guard")]
     report.step("mypy, tools", lambda: run([*mypy, "--strict", *tools]))
     report.step(
         "mypy, bench", lambda: run([*mypy, "--strict", *sorted((ROOT / "bench").glob("*.py"))])
@@ -122,10 +127,22 @@ def check_matrix(environment: Environment) -> None:
         raise Failure("compat_matrix.md is not current: make matrix")
 
 
+def compare_costs(environment: Environment, *arguments: str) -> str | None:
+    """Count instructions, with the wheel that is installed, and compare with the baseline."""
+    status, text = capture([environment.python, "tools/guard", *arguments])
+    print(text, flush=True)
+    if status == NO_BASELINE:
+        return "NOT COMPARED"
+    if status != 0:
+        told = [line for line in text.splitlines() if line.startswith("CHANGED")]
+        raise Failure("costs are not those of the baseline", told or text.splitlines()[-5:])
+    return None
+
+
 def test() -> None:
     """Everything: style, types, compiler warnings, all tests here, the wheel on other Pythons."""
     environment = prepare("test", "lint", warnings=True)
-    ensure_programs(LAB_PROGRAMS)
+    ensure_programs((*LAB_PROGRAMS, *GUARD_PROGRAMS))
     wheel = find_wheel()
     report = Report()
     report.step("wheel built with compiler warnings as errors", lambda: None)
@@ -142,6 +159,7 @@ def test() -> None:
                 for version, base in others
             },
             "the laboratory, CI's part": lambda: in_lab(environment, "check", "--ci"),
+            "instructions counted": partial(compare_costs, environment),
         }
     )
     tested = ", ".join([MAIN_VERSION, *(version for version, _ in others)])
@@ -230,6 +248,21 @@ def bench_environment_only() -> None:
     say(f"run it with: {bench_environment().python.relative_to(ROOT)} bench/run.py")
 
 
+def guard() -> None:
+    """Instructions counted, compared with the baseline."""
+    environment = prepare("test")
+    ensure_programs(GUARD_PROGRAMS)
+    if compare_costs(environment):
+        raise Failure("there is no baseline for this machine: make baseline")
+
+
+def baseline() -> None:
+    """What is counted now, put in the baseline."""
+    environment = prepare("test")
+    ensure_programs(GUARD_PROGRAMS)
+    compare_costs(environment, "--update")
+
+
 TASKS: dict[str, Callable[[], None]] = {
     "test": test,
     "lint": lint,
@@ -240,6 +273,8 @@ TASKS: dict[str, Callable[[], None]] = {
     "lab": lab,
     "bench": bench,
     "bench-environment": bench_environment_only,
+    "guard": guard,
+    "baseline": baseline,
 }
 
 
