@@ -43,7 +43,9 @@ def makes_coroutines(function: F) -> F:
 
     Python 3.11 has no such mark but asyncio's own, and asyncio takes longer to import than anymq.
     """
-    return inspect.markcoroutinefunction(function) if sys.version_info >= (3, 12) else function
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    return function
 
 
 class AwaitingExchange(Direct):
