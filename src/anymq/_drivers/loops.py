@@ -10,7 +10,7 @@ import sys
 import threading
 from asyncio import get_running_loop
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anymq._engine import Calls
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from anymq._engine import Handle
 
 __all__ = ["Loops", "current_loop", "waits_class"]
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 
@@ -51,6 +53,11 @@ class Loops(Calls):
                 self.known.append(waits)
             self.here = waits
         return waits
+
+    @staticmethod
+    async def framed(call: Coroutine[Any, Any, T]) -> T:
+        """The call as a coroutine of Python's own, for those who take nothing else."""
+        return await call
 
     # What the engine's coroutines call, with the time limit in seconds or None
 
