@@ -128,7 +128,7 @@ class Calls:
     """Makes the awaiting calls of one socket.
 
     What their coroutines leave to Python are calls of `send`, `recv`, `wait_to_send` and
-    `wait_to_recv` of a derived class.
+    `wait_to_recv` of a derived class; `framed` makes a coroutine with a frame of one of them.
     """
 
     def __new__(cls, handle: Handle, /) -> Self: ...
@@ -136,8 +136,8 @@ class Calls:
     def handle(self) -> Handle: ...
     here: Any
     """The `Turns` of the loop of the last call, set in the thread of that loop; at first None."""
-    def asend(self, data: Buffer, limit: float | None = ..., /) -> Call[None]: ...
-    def arecv(self, limit: float | None = ..., /) -> Call[bytes]: ...
+    def asend(self, data: Buffer, limit: float | None = ..., /) -> Coroutine[Any, Any, None]: ...
+    def arecv(self, limit: float | None = ..., /) -> Coroutine[Any, Any, bytes]: ...
 
 @final
 class Call(Coroutine[Any, Any, T_co]):

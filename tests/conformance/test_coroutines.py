@@ -13,6 +13,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -27,14 +28,15 @@ Call = Coroutine[Any, Any, Any]
 
 
 @pytest.fixture(params=["with trio", "without trio"], autouse=True)
-def trio(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the program has imported trio."""
+def trio(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType | None:
+    """trio, or None in a program that has not imported it."""
     if request.param == "with trio":
-        pytest.importorskip("trio")
-    else:
-        if "loop" in request.fixturenames and request.getfixturevalue("loop").name == "trio":
-            pytest.skip("it runs in trio")
-        monkeypatch.delitem(sys.modules, "trio", raising=False)
+        pytest.importorskip("trio.testing")
+        return pytest.importorskip("trio")
+    if "loop" in request.fixturenames and request.getfixturevalue("loop").name == "trio":
+        pytest.skip("it runs in trio")
+    monkeypatch.delitem(sys.modules, "trio", raising=False)
+    return None
 
 
 def test_its_kind(sockets: Sockets) -> None:
@@ -84,6 +86,52 @@ def test_whatever_asyncio_has_for_coroutines(sockets: Sockets) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(pull.arecv(), 0.01)
         assert "arecv" in repr(asyncio.current_task().get_loop().create_task(pull.arecv()))
+
+    run(main)
+
+
+def test_task_groups_of_others(sockets: Sockets, trio: ModuleType | None) -> None:
+    """Those of trio, and of anyio in asyncio and trio; cancelled they are, too."""
+    if trio is None:
+        pytest.skip("they come with trio")
+    anyio = pytest.importorskip("anyio")
+    push, pull = sockets.pair("push", "pull")
+
+    async def in_trio() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(push.asend, b"trio's")
+            assert await pull.arecv() == b"trio's"
+            nursery.start_soon(pull.arecv)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    async def in_anyio() -> None:
+        for _ in range(3):
+            async with anyio.create_task_group() as group:
+                group.start_soon(push.asend, b"anyio's")
+                assert await pull.arecv() == b"anyio's"
+                group.start_soon(pull.arecv)
+                await anyio.wait_all_tasks_blocked()
+                group.start_soon(pull.arecv)
+                group.cancel_scope.cancel()
+
+    trio.run(in_trio)
+    for backend in ("asyncio", "trio"):
+        anyio.run(in_anyio, backend=backend)
+
+
+def test_anyio_that_takes_no_others(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its former releases ask for a coroutine in the sense of `inspect.iscoroutine`."""
+    push, pull = sockets.pair("push", "pull")
+    monkeypatch.setitem(sys.modules, "anyio", ModuleType("anyio"))
+
+    async def main() -> None:
+        for _ in range(2):
+            send, receive = push.asend(b"x"), pull.arecv()
+            assert inspect.iscoroutine(send)
+            assert inspect.iscoroutine(receive)
+            await send
+            assert await receive == b"x"
 
     run(main)
 

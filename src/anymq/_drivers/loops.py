@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anymq._engine import Calls
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from anymq._engine import Handle
 
 __all__ = ["Loops", "current_loop", "waits_class"]
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 
@@ -50,6 +52,11 @@ class Loops(Calls):
                 self.known.append(waits)
             self.here = waits
         return waits
+
+    @staticmethod
+    async def framed(call: Coroutine[Any, Any, T]) -> T:
+        """The call as a coroutine of Python's own, for those who take nothing else."""
+        return await call
 
     # What the engine's coroutines call, with the time limit in seconds or None
 

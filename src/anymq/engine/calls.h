@@ -22,9 +22,9 @@ typedef struct Calls {
     Turns *here; /* of the loop of the last call; NULL: there was none */
 } Calls;
 
-/* Interned names of methods. */
+/* Interned names, of methods and modules. */
 extern struct amq_names {
-    PyObject *send, *recv, *wait_to_send, *wait_to_recv, *throw, *close;
+    PyObject *send, *recv, *wait_to_send, *wait_to_recv, *framed, *throw, *close, *trio, *anyio;
 } amq_names;
 
 /* The waits of the loop that runs here, borrowed; NULL where it takes Python to know. */

@@ -44,14 +44,21 @@ static bool in_task_of(PyObject *loop)
     return task != NULL && task != Py_None;
 }
 
+/* A module, borrowed; NULL if the program has not imported it. */
+static PyObject *imported(PyObject *name)
+{
+    PyObject *module = PyDict_GetItemWithError(PyImport_GetModuleDict(), name);
+    if (module == NULL)
+        PyErr_Clear();
+    return module != Py_None ? module : NULL;
+}
+
 /* Whether a task of trio's runs here, or might. */
 static bool in_trio(void)
 {
-    static PyObject *name, *in_trio_task;
-    if (name == NULL && (name = PyUnicode_InternFromString("trio")) == NULL)
-        goto unknown;
-    PyObject *trio = PyDict_GetItemWithError(PyImport_GetModuleDict(), name);
-    if (trio == NULL || trio == Py_None)
+    static PyObject *in_trio_task;
+    PyObject *trio = imported(amq_names.trio);
+    if (trio == NULL)
         return false;
     if (in_trio_task == NULL) {
         PyObject *lowlevel = PyObject_GetAttrString(trio, "lowlevel");
@@ -165,18 +172,43 @@ static int set_here(Calls *c, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
+/* Task groups of anyio before 4.16 take no coroutine but one with a frame. */
+static bool needs_frame(void)
+{
+    static PyObject *asked; /* the module that was asked last, for its address alone */
+    static bool answer;
+    PyObject *anyio = imported(amq_names.anyio);
+    if (anyio == NULL)
+        return false;
+    if (anyio != asked) {
+        answer = !PyObject_HasAttrString(anyio, "TaskHandle");
+        asked = anyio;
+    }
+    return answer;
+}
+
+static PyObject *make(Calls *c, PyObject *data, PyObject *limit)
+{
+    PyObject *call = amq_call(c, data, limit);
+    if (call == NULL || !needs_frame())
+        return call;
+    PyObject *framed = PyObject_CallMethodObjArgs((PyObject *)c, amq_names.framed, call, NULL);
+    Py_DECREF(call);
+    return framed;
+}
+
 static PyObject *calls_asend(Calls *c, PyObject *const *args, Py_ssize_t nargs)
 {
     if (nargs != 1 && nargs != 2)
         return PyErr_Format(PyExc_TypeError, "wrong number of arguments: %zd", nargs);
-    return amq_call(c, args[0], nargs == 2 ? args[1] : NULL);
+    return make(c, args[0], nargs == 2 ? args[1] : NULL);
 }
 
 static PyObject *calls_arecv(Calls *c, PyObject *const *args, Py_ssize_t nargs)
 {
     if (nargs > 1)
         return PyErr_Format(PyExc_TypeError, "wrong number of arguments: %zd", nargs);
-    return amq_call(c, NULL, nargs == 1 ? args[0] : NULL);
+    return make(c, NULL, nargs == 1 ? args[0] : NULL);
 }
 
 static PyMethodDef methods[] = {
@@ -250,6 +282,9 @@ int amq_calls_types(PyObject *module)
         {&amq_names.recv, "recv"},
         {&amq_names.wait_to_send, "wait_to_send"},
         {&amq_names.wait_to_recv, "wait_to_recv"},
+        {&amq_names.framed, "framed"},
+        {&amq_names.trio, "trio"},
+        {&amq_names.anyio, "anyio"},
         {&amq_names.throw, "throw"},
         {&amq_names.close, "close"},
     };
