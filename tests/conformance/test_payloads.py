@@ -24,6 +24,7 @@ MIB = 1024 * 1024
         memoryview(b"memoryview"),
         memoryview(b"0123456789")[2:5],
         memoryview(bytearray(b"abcdefgh")).cast("I"),
+        memoryview(bytearray(b"abcdef")).cast("B", (2, 3)),
         array.array("d", [1.0, 2.0]),
         array.array("B"),
         b"",
@@ -34,6 +35,23 @@ def test_bytes_like(sockets: Sockets, payload: object) -> None:
     one, other = sockets.pair("pair", "pair")
     one.send(payload)
     assert other.recv() == bytes(payload)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("size", [3, 20_000])
+def test_numpy_arrays(sockets: Sockets, size: int) -> None:
+    numpy = pytest.importorskip("numpy")
+    one, other = sockets.pair("pair", "pair")
+    array = numpy.arange(size * 4, dtype="float64").reshape(size, 4)
+    one.send(array)
+    assert other.recv() == array.tobytes()
+    one.send_many([array[1]])
+    assert other.recv() == array[1].tobytes()
+    target = numpy.zeros_like(array)
+    one.send(array)
+    assert other.recv_into(target) == array.nbytes
+    assert (target == array).all()
+    with pytest.raises((BufferError, TypeError, ValueError), match="contiguous"):
+        one.send(array[:, ::2])
 
 
 def test_mapped_memory(sockets: Sockets) -> None:

@@ -179,6 +179,19 @@ PyObject *amq_timeout_to(int64_t ns);
 int amq_timeout_arg(PyObject *const *args, Py_ssize_t nargs, Py_ssize_t index, int64_t preset,
                     int64_t *out);
 
+/* stash.c: what was taken from the library but not yet by the program; the handle is locked */
+/* Put parts of one message at the front or the back. -1: no memory, they are still the caller's. */
+int amq_stash_put(Handle *h, const anymq_msg *parts, size_t count, bool front);
+Stash *amq_stash_pop(Handle *h);
+void amq_stash_push(Handle *h, Stash *entry, bool front);
+void amq_stash_free(Handle *h); /* all of it; with the native socket still open */
+/* Where what is received answers what was sent last, the next send makes void what was put aside.
+ * With the handle not locked. */
+void amq_forget_answers(Handle *h);
+/* After anymq_msgs were copied: a small libzmq message lies within its anymq_msg, and its body moved
+ * along with it. `before` is where they were. */
+void amq_follow(anymq_msg *messages, size_t count, uintptr_t before);
+
 /* send.c, recv.c, peers.c: methods of Handle */
 PyObject *amq_send(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_send_many(Handle *h, PyObject *const *args, Py_ssize_t nargs);
@@ -197,9 +210,6 @@ PyObject *amq_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_wait_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs);
-void amq_stash_free(Handle *h); /* all of it; with the native socket still open */
-/* Where what is received answers what was sent last, the next send makes void what was put aside. */
-void amq_forget_answers(Handle *h);
 
 /* branch.c */
 PyObject *amq_branch(Handle *h, PyObject *const *args, Py_ssize_t nargs);

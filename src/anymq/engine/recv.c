@@ -1,8 +1,7 @@
 /* Receiving: one message, into a buffer, many, in parts, with its protocol header.
  *
- * A message that was taken from the library but does not fit what was asked for (a buffer that is
- * too small, a call for one part and a message of several) goes to the handle's stash, where the
- * next receive finds it first. Nothing that the library delivered is ever dropped here.
+ * A message that was taken from the library but does not fit what was asked for goes to the handle's
+ * stash (stash.c). Nothing that the library delivered is ever dropped here.
  */
 #include "engine.h"
 
@@ -26,78 +25,6 @@ typedef struct ReceiveOperation {
     bool parts;   /* all parts of one message; `messages` grows with malloc */
 } ReceiveOperation;
 
-/* The stash is guarded by the handle's lock, which only some libraries make the callers hold. */
-static void stash_lock(Handle *h)
-{
-    if (!(h->traits & ANYMQ_NEEDS_LOCK))
-        pthread_mutex_lock(&h->lock);
-}
-
-static void stash_unlock(Handle *h)
-{
-    if (!(h->traits & ANYMQ_NEEDS_LOCK))
-        pthread_mutex_unlock(&h->lock);
-}
-
-/* A small libzmq message lies within its anymq_msg, and its body moves along with it. `before` is
- * where the anymq_msg was. */
-static void follow(anymq_msg *m, uintptr_t before)
-{
-    uintptr_t offset = (uintptr_t)m->data - before;
-    if (offset < sizeof *m)
-        m->data = (const char *)m + offset;
-}
-
-static void follow_all(anymq_msg *messages, size_t count, uintptr_t before)
-{
-    for (size_t i = 0; i < count; i++)
-        follow(&messages[i], before + i * sizeof *messages);
-}
-
-/* Put parts at the front or the back of the stash, the handle being locked. On failure they are
- * still the caller's. */
-static int stash_put(Handle *h, const anymq_msg *parts, size_t count, bool front)
-{
-    Stash *entry = malloc(sizeof *entry + count * sizeof *parts);
-    if (entry == NULL)
-        return -1;
-    entry->count = count;
-    memcpy(entry->parts, parts, count * sizeof *parts);
-    follow_all(entry->parts, count, (uintptr_t)parts);
-    stash_lock(h);
-    Stash **at = &h->stash;
-    while (!front && *at != NULL)
-        at = &(*at)->next;
-    entry->next = *at;
-    *at = entry;
-    atomic_fetch_add(&h->stashed, 1);
-    stash_unlock(h);
-    return 0;
-}
-
-void amq_stash_free(Handle *h)
-{
-    while (h->stash != NULL) {
-        Stash *entry = h->stash;
-        h->stash = entry->next;
-        for (size_t i = 0; i < entry->count; i++)
-            h->ops->msg_release(h->sock, &entry->parts[i]);
-        free(entry);
-    }
-    atomic_store(&h->stashed, 0);
-}
-
-void amq_forget_answers(Handle *h)
-{
-    if (!h->answers || !atomic_load_explicit(&h->stashed, memory_order_relaxed))
-        return;
-    amq_lock(h);
-    stash_lock(h);
-    amq_stash_free(h);
-    stash_unlock(h);
-    amq_unlock(h);
-}
-
 static bool grow(ReceiveOperation *op)
 {
     size_t room = op->room < 4 ? 8 : op->room * 2;
@@ -105,7 +32,7 @@ static bool grow(ReceiveOperation *op)
     if (larger == NULL)
         return false;
     memcpy(larger, op->messages, op->count * sizeof *larger);
-    follow_all(larger, op->count, (uintptr_t)op->messages);
+    amq_follow(larger, op->count, (uintptr_t)op->messages);
     free(op->messages);
     op->messages = larger;
     op->room = room;
@@ -115,27 +42,22 @@ static bool grow(ReceiveOperation *op)
 /* Take the stash's first message if it fits the operation. */
 static int take_stashed(Handle *h, ReceiveOperation *op)
 {
-    int result = ANYMQ_AGAIN;
-    stash_lock(h);
-    Stash *entry = h->stash;
-    if (entry != NULL && entry->count > 1 && !op->parts)
-        result = MULTIPART;
-    else if (entry != NULL) {
-        result = ANYMQ_OK;
-        while (op->parts && op->room < entry->count && result == ANYMQ_OK)
-            if (!grow(op))
-                result = NO_MEMORY;
-        if (result == ANYMQ_OK) {
-            memcpy(op->messages + op->count, entry->parts, entry->count * sizeof *entry->parts);
-            follow_all(op->messages + op->count, entry->count, (uintptr_t)entry->parts);
-            op->count += entry->count;
-            h->stash = entry->next;
-            atomic_fetch_sub(&h->stashed, 1);
-            free(entry);
-        }
+    Stash *entry = amq_stash_pop(h);
+    if (entry == NULL)
+        return ANYMQ_AGAIN;
+    int result = entry->count > 1 && !op->parts ? MULTIPART : ANYMQ_OK;
+    while (op->parts && op->room < entry->count && result == ANYMQ_OK)
+        if (!grow(op))
+            result = NO_MEMORY;
+    if (result != ANYMQ_OK) {
+        amq_stash_push(h, entry, true);
+        return result;
     }
-    stash_unlock(h);
-    return result;
+    memcpy(op->messages + op->count, entry->parts, entry->count * sizeof *entry->parts);
+    amq_follow(op->messages + op->count, entry->count, (uintptr_t)entry->parts);
+    op->count += entry->count;
+    free(entry);
+    return ANYMQ_OK;
 }
 
 /* The rest of a message whose first part has arrived: it is there already, or will be at once. */
@@ -159,9 +81,9 @@ static int keep_multipart(Handle *h, const anymq_msg *first)
     if (all.messages == NULL)
         return NO_MEMORY;
     all.messages[all.count++] = *first;
-    follow(&all.messages[0], (uintptr_t)first);
+    amq_follow(all.messages, 1, (uintptr_t)first);
     int result = take_rest(h, &all);
-    if (result == ANYMQ_OK && stash_put(h, all.messages, all.count, false) < 0)
+    if (result == ANYMQ_OK && amq_stash_put(h, all.messages, all.count, false) < 0)
         result = NO_MEMORY;
     if (result != ANYMQ_OK)
         for (size_t i = 0; i < all.count; i++)
@@ -264,7 +186,7 @@ static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(Handle *, an
     PyObject *object = make(h, m);
     if (object == NULL) {
         amq_lock(h);
-        if (stash_put(h, m, 1, true) < 0)
+        if (amq_stash_put(h, m, 1, true) < 0)
             h->ops->msg_release(h->sock, m);
         amq_unlock(h);
     }
@@ -368,7 +290,7 @@ PyObject *amq_give_back(Handle *h, PyObject *data)
     int result = h->ops->msg_init(h->sock, &message, NULL, 0, bytes, (size_t)size);
     if (result == 0) {
         amq_lock(h);
-        result = stash_put(h, &message, 1, true) < 0 ? NO_MEMORY : 0;
+        result = amq_stash_put(h, &message, 1, true) < 0 ? NO_MEMORY : 0;
         amq_unlock(h);
         if (result == 0)
             atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
@@ -403,7 +325,7 @@ PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
                 written = PyLong_FromSize_t(size);
             } else {
                 amq_lock(h);
-                if (stash_put(h, &message, 1, true) == 0) {
+                if (amq_stash_put(h, &message, 1, true) == 0) {
                     atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
                     amq_fail_too_large(h, size, (size_t)buffer.len);
                 } else {
@@ -437,7 +359,7 @@ static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t cou
         if (bytes == NULL) {
             amq_lock(h);
             while (count-- > i)
-                if (stash_put(h, &messages[count], 1, true) < 0)
+                if (amq_stash_put(h, &messages[count], 1, true) < 0)
                     h->ops->msg_release(h->sock, &messages[count]);
             amq_unlock(h);
             return -1;
@@ -528,7 +450,7 @@ PyObject *amq_recv_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs)
                          PyBytes_AsString(PyList_GetItem(list, (Py_ssize_t)i)));
         } else {
             amq_lock(h);
-            if (stash_put(h, op.messages, op.count, true) < 0)
+            if (amq_stash_put(h, op.messages, op.count, true) < 0)
                 for (size_t i = 0; i < op.count; i++)
                     h->ops->msg_release(h->sock, &op.messages[i]);
             amq_unlock(h);
