@@ -27,7 +27,7 @@ setup(
         Extension(
             "anymq._engine",
             sources=sorted(glob.glob(f"{ENGINE}/*.c")),
-            depends=[*glob.glob(f"{ENGINE}/*.h"), f"{INCLUDE}/anymq_ops.h"],
+            depends=[*glob.glob(f"{ENGINE}/*.h"), *glob.glob(f"{INCLUDE}/*.h")],
             include_dirs=[ENGINE, INCLUDE],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=C_FLAGS,

@@ -110,7 +110,12 @@ ffi.set_source(
     "anymq_nanomsg._nanomsg",
     '#include "nanomsg.h"',
     sources=[f"{HERE}/{name}.c" for name in FILES],
-    depends=[f"{HERE}/nanomsg.h", f"{INCLUDE}/anymq_ops.h", f"{INCLUDE}/anymq_dl.h"],
+    depends=[
+        f"{HERE}/nanomsg.h",
+        f"{INCLUDE}/anymq_ops.h",
+        f"{INCLUDE}/anymq_dl.h",
+        f"{INCLUDE}/anymq_pages.h",
+    ],
     include_dirs=[HERE, INCLUDE],
     libraries=["dl"],
     extra_compile_args=C_FLAGS,

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "anymq_pages.h"
 #include "nanomsg.h"
 
 enum { BODY, CONTROL, CONTROL_SIZE, LIBRARY };
@@ -60,8 +61,10 @@ int anymq_nn_msg_init(void *sock, anymq_msg *m, const void *header, size_t heade
     char *body = lib->nn_allocmsg(size, 0);
     if (body == NULL)
         return lib->nn_errno();
-    if (size > 0)
+    if (size > 0) {
+        anymq_large_pages(body, size);
         memcpy(body, data, size);
+    }
     if (header_size > 0) {
         size_t total;
         char *control = control_new(lib, header, header_size, &total);

@@ -117,6 +117,7 @@ def make(prefix: str = "") -> FFI:
             *(f"{prefix}{PACKAGE}/{name}.h" for name in HEADERS),
             f"{prefix}src/anymq/include/anymq_ops.h",
             f"{prefix}src/anymq/include/anymq_dl.h",
+            f"{prefix}src/anymq/include/anymq_pages.h",
         ],
         include_dirs=[f"{prefix}{PACKAGE}", f"{prefix}src/anymq/include"],
         define_macros=[("_GNU_SOURCE", None), ("Py_LIMITED_API", "0x030B0000")],

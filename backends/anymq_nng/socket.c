@@ -1,6 +1,8 @@
 /* Opening and closing a socket, messages, and the attempts that never block. */
 #include "socket.h"
 
+#include "anymq_pages.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,8 +39,10 @@ int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_
     rv = fn->msg_alloc(&message, size);
     if (rv != 0)
         return rv;
-    if (size > 0)
+    if (size > 0) {
+        anymq_large_pages(fn->msg_body(message), size);
         memcpy(fn->msg_body(message), data, size);
+    }
     if (header_size > 0) {
         rv = fn->msg_header_append(message, header, header_size);
         if (rv != 0) {

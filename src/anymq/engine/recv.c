@@ -4,6 +4,7 @@
  * stash (stash.c). Nothing that the library delivered is ever dropped here.
  */
 #include "engine.h"
+#include "anymq_pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -193,9 +194,18 @@ static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(Handle *, an
     return object;
 }
 
-static PyObject *make_bytes(Handle *h, anymq_msg *m)
+/* `bytes` for a message, not filled yet. */
+static PyObject *room_for(const anymq_msg *m)
 {
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)m->size);
+    if (bytes != NULL && m->size >= BIG)
+        anymq_large_pages(PyBytes_AsString(bytes), m->size);
+    return bytes;
+}
+
+static PyObject *make_bytes(Handle *h, anymq_msg *m)
+{
+    PyObject *bytes = room_for(m);
     if (bytes != NULL)
         copy_out(h, m, PyBytes_AsString(bytes));
     return bytes;
@@ -345,7 +355,7 @@ PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
 /* Room for a message at the end of a list, not filled yet: until it is there, nothing may be lost. */
 static PyObject *append_room(PyObject *list, const anymq_msg *m)
 {
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)m->size);
+    PyObject *bytes = room_for(m);
     if (bytes != NULL && PyList_Append(list, bytes) < 0)
         Py_CLEAR(bytes);
     Py_XDECREF(bytes); /* the list has it */

@@ -109,24 +109,9 @@ static int attempt_and_unlock(Handle *h, Operation *op, Sleeper *s)
     return result;
 }
 
-/* The first attempt, with the interpreter lock held. */
-static int attempt_first(Handle *h, Operation *op, Sleeper *s)
-{
-    int result;
-    if (op->brief && h->traits & ANYMQ_SHORT_TRY) {
-        amq_lock(h);
-        return attempt_and_unlock(h, op, s);
-    }
-    Py_BEGIN_ALLOW_THREADS
-    amq_lock_raw(h);
-    result = attempt_and_unlock(h, op, s);
-    Py_END_ALLOW_THREADS
-    return result;
-}
-
 int amq_try(Handle *h, Operation *op)
 {
-    return attempt_first(h, op, NULL);
+    return amq_run(h, op, 0);
 }
 
 int amq_wake_fd(Handle *h)
@@ -242,19 +227,29 @@ static int run_readiness(Handle *h, Operation *op, int64_t deadline, Sleeper *s,
     return result;
 }
 
+/* The interpreter lock is released once, for the first attempt and for the wait after it; or for the wait
+ * alone where attempts are quick. */
 int amq_run(Handle *h, Operation *op, int64_t timeout)
 {
-    bool sleeps = timeout != 0 && !(h->traits & ANYMQ_NATIVE_WAIT);
+    bool waits = timeout != 0, native = h->traits & ANYMQ_NATIVE_WAIT;
+    bool quick = op->brief && h->traits & ANYMQ_SHORT_TRY;
     Sleeper sleeper = {-1, false};
-    int result = attempt_first(h, op, sleeps ? &sleeper : NULL);
-    if (result != ANYMQ_AGAIN || timeout == 0)
-        return result;
-    int64_t deadline = timeout < 0 ? INT64_MAX : amq_now() + timeout;
-    PyThreadState *thread = PyEval_SaveThread();
-    if (h->traits & ANYMQ_NATIVE_WAIT)
-        result = run_native(h, op, deadline, &thread);
+    PyThreadState *thread = quick ? NULL : PyEval_SaveThread();
+    if (quick)
+        amq_lock(h);
     else
-        result = run_readiness(h, op, deadline, &sleeper, &thread);
-    PyEval_RestoreThread(thread);
+        amq_lock_raw(h);
+    int result = attempt_and_unlock(h, op, waits && !native ? &sleeper : NULL);
+    if (result == ANYMQ_AGAIN && waits) {
+        if (thread == NULL)
+            thread = PyEval_SaveThread();
+        int64_t deadline = timeout < 0 ? INT64_MAX : amq_now() + timeout;
+        if (native)
+            result = run_native(h, op, deadline, &thread);
+        else
+            result = run_readiness(h, op, deadline, &sleeper, &thread);
+    }
+    if (thread != NULL)
+        PyEval_RestoreThread(thread);
     return result;
 }

@@ -33,6 +33,8 @@ ffi.cdef(
         uint32_t abi, size, traits;
         int (*msg_init)(void *, message *, const char *, size_t, const char *, size_t);
         void (*msg_release)(void *, message *);
+        int (*msg_lend)(void *, message *, char *, size_t, void *, void *);
+        void (*msg_free)(void *, message *);
         int (*try_send)(void *, message *);
         int (*try_recv)(void *, message *);
         int (*wait_fd)(void *, int);
