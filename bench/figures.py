@@ -21,10 +21,9 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float] | None:
     """Spread of the ratios within each turn; None where nothing was measured or a value is 0."""
-    pairs = list(zip(ours, theirs, strict=False))
-    if not pairs or not all(theirs_then for _, theirs_then in pairs):
+    if not ours or not theirs or not all(theirs):
         return None
-    return spread([one / other for one, other in pairs])
+    return spread([one / other for one, other in zip(ours, theirs, strict=True)])
 
 
 def make_case(

@@ -107,7 +107,8 @@ class Program:
                     raise Failed(f"no answer within {limit:g} s: {self._name}")
                 chunk = os.read(self._process.stdout.fileno(), 4096)
                 if not chunk:
-                    raise Failed(self._last_words())
+                    self._process.wait(10)
+                    raise Failed(self.last_words())
                 self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         text = line.decode()
@@ -115,8 +116,11 @@ class Program:
             raise Failed(f"unexpected {text!r} from {self._name}")
         return text
 
-    def _last_words(self) -> str:
-        status = self._process.wait(10)
+    def last_words(self) -> str | None:
+        """The last line of what it said of its failure; None while it runs."""
+        status = self._process.poll()
+        if status is None:
+            return None
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"ended with {status}: {self._name}"
@@ -148,6 +152,8 @@ def memory(pid: int) -> tuple[float, float]:
     """MiB of a process: resident now, and at its highest."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", status, re.MULTILINE))
+    if not found:
+        raise Failed("it ended before its memory could be looked at")
     return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
 
 

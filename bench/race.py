@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -86,9 +87,9 @@ class Turns:
         race = self.race
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             url, acks = self._urls(Path(folder))
-            env = {"BENCH_ACKS": acks, "BENCH_MARK": str(race.mark)}
-            if race.mark == 0:
-                del env["BENCH_MARK"]
+            env = {"BENCH_ACKS": acks}
+            if race.mark:
+                env["BENCH_MARK"] = str(race.mark)
             if self.stubs and entrant.package == "C":
                 env["BENCH_STUBS"] = self.stubs
             with contextlib.ExitStack() as stack:
@@ -97,10 +98,16 @@ class Turns:
                     program = Program(self._command(entrant, role, url, seconds), env)
                     stack.enter_context(_killed(program))
                     program.expect("ready")
-                    program.check_mapped(race.library.file, self._kind(), self._rivals())
+                    kind = KINDS[race.library.backend]
+                    program.check_mapped(race.library.file, kind, self.rivals)
                     return program
 
-                return self._watch(*self._start(start))
+                measurer, feeder = self._start(start)
+                try:
+                    return self._watch(measurer, feeder)
+                except (Failed, OSError) as failure:
+                    # Where the feeder has ended, that is why; the other has just waited for it.
+                    raise Failed(feeder.last_words() or f"{failure}") from None
 
     def _start(self, start: Callable[[str], Program]) -> tuple[Program, Program]:
         """The program that measures and the one that feeds it, which may be one."""
@@ -119,13 +126,10 @@ class Turns:
         pids = {measurer.pid, feeder.pid}
         weighed = feeder.pid if self.race.work == "single" else measurer.pid
         long = LONG if self.race.measure == "memory" else 60.0
+        measurer.expect("started", long)
+        before, _ = memory(weighed)
         if self.race.work == "single":
-            measurer.expect("started", long)
-            before, _ = memory(weighed)
             feeder.tell("go")
-        else:
-            measurer.expect("started", long)
-            before, _ = memory(weighed)
         used = sum(map(processor_time, pids))
         _, count, took = measurer.expect("measured", long).split()
         used = sum(map(processor_time, pids)) - used
@@ -137,8 +141,7 @@ class Turns:
         library, size = race.library.file, race.size or 0
         if race.measure == "import":
             script = str(FOLDER / "peers" / "first_socket.py")
-            first = python_program("")(library, role, url, 0, 0)[0]
-            return [first, script, library, entrant.package, race.library.backend]
+            return [sys.executable, script, library, entrant.package, race.library.backend]
         least = 1
         if race.measure == "memory":
             seconds = 0.0
@@ -159,12 +162,6 @@ class Turns:
         if transport == "ipc":
             return f"ipc://{folder}/work", f"ipc://{folder}/acks"
         return "inproc://work", "inproc://acks"
-
-    def _kind(self) -> str:
-        return KINDS[self.race.library.backend]
-
-    def _rivals(self) -> tuple[str, ...]:
-        return self.rivals
 
     # What comes of it
 
