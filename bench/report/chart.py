@@ -237,7 +237,7 @@ def _value(x: float, bottom: float, spread: Spread, scale: Scale) -> str:
 
 
 def _told(value: float) -> str:
-    return f"{value:.2f}" if value < 9.995 else f"{value:.0f}"
+    return f"{value:.2g}" if value < 0.095 else f"{value:.2f}" if value < 9.995 else f"{value:.0f}"
 
 
 def _marker(x: float, y: float, style: int, title: str) -> str:

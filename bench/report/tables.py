@@ -110,6 +110,9 @@ def number(value: float) -> str:
 
 
 def ratio(value: float) -> str:
+    """Two places behind the point; more for small ones, less for large ones."""
+    if value < 0.095:
+        return f"{value:.2g}"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 

@@ -424,7 +424,9 @@ def test_numbers(value: float, text: str) -> None:
 
 
 def test_ratios_and_sizes() -> None:
-    assert [ratio(value) for value in (0.954, 12.34, 123.4)] == ["0.95", "12.3", "123"]
+    assert [ratio(value) for value in (0.0423, 0.954, 12.34, 123.4)] == [
+        "0.042", "0.95", "12.3", "123",
+    ]  # fmt: skip
     assert [size(count) for count in (0, 100, 1024, 1536, 64 * 2**20)] == [
         "0 B", "100 B", "1 KiB", "1536 B", "64 MiB",
     ]  # fmt: skip
