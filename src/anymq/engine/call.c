@@ -38,8 +38,9 @@ PyObject *amq_call(Calls *calls, PyObject *data, PyObject *limit)
     if (spare_count > 0) {
         c = spares[--spare_count];
         PyObject_Init((PyObject *)c, call_class);
+        PyObject_GC_Track(c);
     } else {
-        c = PyObject_GC_New(Call, call_class);
+        c = (Call *)PyType_GenericAlloc(call_class, 0);
         if (c == NULL)
             return NULL;
     }
@@ -48,7 +49,6 @@ PyObject *amq_call(Calls *calls, PyObject *data, PyObject *limit)
     c->limit = Py_XNewRef(limit);
     c->coroutine = NULL;
     c->stage = FRESH;
-    PyObject_GC_Track(c);
     return (PyObject *)c;
 }
 
