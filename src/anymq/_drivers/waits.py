@@ -125,10 +125,12 @@ class Waits(Turns, ABC):
 
     async def receive(self, timeout: float | None) -> bytes:
         """The next message, behind those who wait already."""
-        if timeout == 0:
-            raise self._late(0, "receive")
-        waiter: Waiter[bytes] = Waiter(None)
         queue = self.receivers
+        if timeout == 0:
+            if queue:
+                raise self._late(0, "receive")
+            return self.handle.recv(0)  # which makes sure that there is none
+        waiter: Waiter[bytes] = Waiter(None)
         queue.append(waiter)
         if len(queue) == 1:
             self._want(queue)

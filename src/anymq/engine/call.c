@@ -233,7 +233,7 @@ static PyObject *call_await(Call *c)
 }
 
 /* Raise what throw() was given, an exception or a class. */
-static void raise(PyObject *type, PyObject *value, PyObject *traceback)
+static void raise_thrown(PyObject *type, PyObject *value, PyObject *traceback)
 {
     if (PyExceptionInstance_Check(type)) {
         value = type;
@@ -266,7 +266,7 @@ static PyObject *call_throw(Call *c, PyObject *args)
     case WAITING:
         break;
     default: /* before its attempt: it has done nothing, and does nothing */
-        raise(type, value, traceback);
+        raise_thrown(type, value, traceback);
         finish(c, NULL, &out);
         return NULL;
     }

@@ -34,8 +34,9 @@ void amq_lock_raw(Handle *h)
 /* Wake those who wait for what is ready. */
 static void tell(Handle *h, int ready)
 {
-    if (ready & atomic_load_explicit(&h->watched, memory_order_relaxed))
-        amq_watches_tell(h, ready);
+    int told = ready & atomic_load_explicit(&h->watched, memory_order_relaxed);
+    if (told)
+        amq_watches_tell(h, told);
     if ((ready & ANYMQ_READABLE && h->waiting[ANYMQ_READABLE]) ||
         (ready & ANYMQ_WRITABLE && h->waiting[ANYMQ_WRITABLE]))
         amq_wake_set(atomic_load(&h->wake));
