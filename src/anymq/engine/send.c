@@ -120,7 +120,7 @@ static size_t send_copies(Handle *h, const Payload *payloads, size_t count)
     if (h->ops->try_send_copy == NULL)
         return 0;
     amq_lock(h);
-    while (done < count && payloads[done].size < BIG &&
+    while (done < count && payloads[done].size < LEND &&
            h->ops->try_send_copy(h->sock, payloads[done].data, payloads[done].size) == ANYMQ_OK)
         done++;
     amq_unlock(h);
@@ -338,13 +338,16 @@ PyObject *amq_send_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs)
 typedef struct Source {
     PyObject *sequence;
     PyObject *iterator;
+    PyObject *(*get)(PyObject *, Py_ssize_t);
     Py_ssize_t next;
     size_t ahead;
 } Source;
 
 static int source_open(Source *s, PyObject *items)
 {
-    *s = (Source){NULL, NULL, 0, CHUNK};
+    *s = (Source){NULL, NULL, PyList_GetItem, 0, CHUNK};
+    if (PyTuple_Check(items))
+        s->get = PyTuple_GetItem;
     if (PyList_Check(items) || PyTuple_Check(items)) {
         s->sequence = Py_NewRef(items);
         return 0;
@@ -370,13 +373,10 @@ static PyObject *source_next(Source *s)
 {
     if (s->iterator != NULL)
         return PyIter_Next(s->iterator);
-    bool list = PyList_Check(s->sequence);
-    if (s->next >= (list ? PyList_Size(s->sequence) : PyTuple_Size(s->sequence)))
-        return NULL;
-    PyObject *item = list ? PyList_GetItem(s->sequence, s->next)
-                          : PyTuple_GetItem(s->sequence, s->next);
-    s->next++;
-    return Py_NewRef(item);
+    PyObject *item = s->get(s->sequence, s->next++);
+    if (item == NULL) /* beyond its end */
+        PyErr_Clear();
+    return Py_XNewRef(item);
 }
 
 PyObject *amq_send_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)

@@ -25,7 +25,7 @@ def pattern(size: int) -> bytes:
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
-@pytest.mark.parametrize("size", [64 * 1024, MIB + 1])
+@pytest.mark.parametrize("size", [16 * 1024, MIB + 1])
 def test_bytes_are_as_before_and_are_given_back(
     pair: tuple[anymq.Socket, anymq.Socket], size: int
 ) -> None:
