@@ -6,7 +6,7 @@ import pytest
 
 import anymq
 
-from .support import LIMIT, Pattern, Sockets, drain, eventually, no_more
+from .support import Pattern, Sockets, drain, eventually, no_more
 
 pytestmark = pytest.mark.requires("protocol.push", "protocol.pull")
 WIRE = pytest.mark.transports("tcp", "ipc", "ws")
@@ -20,16 +20,26 @@ def test_a_message_of_the_limit_is_delivered(sockets: Sockets, transport: str) -
     assert pull.recv() == b"x" * 1000
 
 
+def take(receiver: anymq.Socket) -> bytes:
+    """The next message; a request is answered."""
+    message = receiver.recv()
+    if receiver.protocol is anymq.Protocol.REP:
+        receiver.send(b"taken")
+    return message
+
+
 @WIRE
-def test_a_larger_one_is_not_delivered(sockets: Sockets, transport: str) -> None:
+@pytest.mark.patterns("push-pull", "req-rep")
+@pytest.mark.differs("D25")
+def test_a_larger_one_is_not_delivered(sockets: Sockets, pattern: Pattern, transport: str) -> None:
     """The connection may be given up; the socket goes on to receive."""
-    pull = sockets.open("pull", recv_max_size=1000)
-    url = pull.listen(sockets.url(transport)).url
-    sockets.open("push", dial=url).send(b"x" * 1001)
+    receiver = sockets.open(pattern.receiver, recv_max_size=1000)
+    url = receiver.listen(sockets.url(transport)).url
+    sockets.open(pattern.sender, dial=url).send(b"x" * 1001)
     for i in range(3):
-        sockets.open("push", dial=url).send(b"%d" % i)
-    assert sorted(pull.recv() for _ in range(3)) == [b"0", b"1", b"2"]
-    no_more(pull)
+        sockets.open(pattern.sender, dial=url).send(b"%d" % i)
+    assert sorted(take(receiver) for _ in range(3)) == [b"0", b"1", b"2"]
+    no_more(receiver)
 
 
 def smaller_ones_follow(sockets: Sockets, pattern: Pattern, transport: str) -> None:
@@ -79,13 +89,17 @@ def test_there_may_be_no_limit(sockets: Sockets, transport: str) -> None:
     assert len(pull.recv()) == 5_000_000
 
 
-def test_one_greedy_peer_does_not_hurt_another(sockets: Sockets) -> None:
-    pull = sockets.open("pull", recv_max_size=1000)
-    url = pull.listen(sockets.url()).url
-    greedy, modest = (sockets.open("push", dial=url, **FAST) for _ in range(2))
+@pytest.mark.patterns("push-pull", "req-rep")
+@pytest.mark.differs("D25")
+def test_one_greedy_peer_does_not_hurt_another(sockets: Sockets, pattern: Pattern) -> None:
+    receiver = sockets.open(pattern.receiver, recv_max_size=1000)
+    url = receiver.listen(sockets.url()).url
+    greedy, modest = (sockets.open(pattern.sender, dial=url, **FAST) for _ in range(2))
     sockets.connected(greedy, modest)
-    sockets.connected(pull, n=2)
+    sockets.connected(receiver, n=2)
     greedy.send(b"x" * 100_000)
     for i in range(10):
         modest.send(b"%d" % i)
-    assert [pull.recv(timeout=LIMIT) for _ in range(10)] == [b"%d" % i for i in range(10)]
+        assert take(receiver) == b"%d" % i
+        if pattern.sender == "req":
+            assert modest.recv() == b"taken"
