@@ -29,7 +29,11 @@ from plan import MEASURES, MODES, TRANSPORTS, Library, Race, Selection
 from race import Turns, estimate, rivals_of
 
 QUICK = Selection(
-    transports=("tcp", "ipc"), sizes=(100, 64 * plan.KIB), modes=MODES[:3], peers=(8,)
+    measures=tuple(measure for measure in MEASURES if measure != "memory"),
+    transports=("tcp", "ipc"),
+    sizes=(100, 64 * plan.KIB),
+    modes=MODES[:3],
+    peers=(8,),
 )
 
 
@@ -168,7 +172,7 @@ def selection(options: argparse.Namespace) -> Selection:
     base = QUICK if options.quick else Selection()
     return Selection(
         libraries=options.library,
-        measures=options.measure,
+        measures=options.measure or base.measures,
         transports=options.transport or base.transports,
         sizes=options.size or base.sizes,
         modes=options.mode or base.modes,
