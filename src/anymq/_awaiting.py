@@ -6,15 +6,12 @@ wait are served in the order in which they came.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Loops, Waits, current_loop, waits_class
+from ._drivers import Loops, Waits, current_loop, makes_coroutines, waits_class
 from ._engine import READABLE, WRITABLE
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
@@ -37,15 +34,6 @@ PEERS_PERIOD = 0.005
 """Seconds between looks at what no descriptor tells a loop."""
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
-
-
-def makes_coroutines(function: F) -> F:
-    """Mark a plain function that returns a coroutine, for `iscoroutinefunction`."""
-    if sys.version_info >= (3, 12):
-        return inspect.markcoroutinefunction(function)
-    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
-    return function
 
 
 class AwaitingExchange:

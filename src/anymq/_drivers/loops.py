@@ -6,10 +6,12 @@ What they leave to Python is here: to find out which loop runs, and to wait.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import sys
 import threading
 from asyncio import get_running_loop
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anymq._engine import Calls
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
     from anymq._engine import Handle
 
-__all__ = ["Loops", "current_loop", "waits_class"]
+__all__ = ["Loops", "current_loop", "makes_coroutines", "waits_class"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 _lock = threading.Lock()
 
@@ -87,6 +90,14 @@ class Loops(Calls):
     def wait_to_recv(self, limit: float | None) -> Coroutine[Any, Any, bytes]:
         """The rest of the call, when an attempt would block."""
         return self.current().receive(limit)
+
+
+def makes_coroutines(function: F) -> F:
+    """Mark a plain function that returns a coroutine, for `iscoroutinefunction`."""
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
 
 
 def current_loop() -> Any:
