@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import sys
 import threading
-from asyncio import get_running_loop
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -110,7 +109,7 @@ def current_loop() -> Any:
     if trio is not None and trio.lowlevel.in_trio_task():
         return trio.lowlevel.current_trio_token()
     try:
-        return get_running_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
         raise RuntimeError(
             "this call must be awaited in asyncio or trio, and no event loop runs here; "
