@@ -65,21 +65,21 @@ class Loops(Calls):
 
     async def send(self, limit: float | None, data: Buffer) -> None:
         """The whole call."""
-        await self._turn()
-        if self.current().senders or not self.handle.send_nowait(data):
-            await self.wait_to_send(limit, data)
-
-    async def recv(self, limit: float | None) -> bytes:
-        """The whole call."""
-        await self._turn()
-        message = None if self.current().receivers else self.handle.recv_nowait()
-        return await self.wait_to_recv(limit) if message is None else message
-
-    async def _turn(self) -> None:
         waits = self.current()
         waits.turn -= 1
         if waits.turn <= 0 or waits.checks:
             await waits.take_turn()
+        if waits.senders or not self.handle.send_nowait(data):
+            await self.wait_to_send(limit, data)
+
+    async def recv(self, limit: float | None) -> bytes:
+        """The whole call."""
+        waits = self.current()
+        waits.turn -= 1
+        if waits.turn <= 0 or waits.checks:
+            await waits.take_turn()
+        message = None if waits.receivers else self.handle.recv_nowait()
+        return await self.wait_to_recv(limit) if message is None else message
 
     def wait_to_send(self, limit: float | None, data: Buffer) -> Coroutine[Any, Any, None]:
         """The rest of the call, when an attempt would block."""
