@@ -64,15 +64,15 @@ class AwaitingExchange:
     def asend(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, None]:
         """`send`, awaited; cancelled, it has not sent. `data` must not change until it returns."""
         if timeout is DEFAULT:
-            return self._loops.asend(data)
-        return self._loops.asend(data, _checked(timeout))
+            return self._loops.asend(self, data)
+        return self._loops.asend(self, data, _checked(timeout))
 
     @makes_coroutines
     def arecv(self, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, bytes]:
         """`recv`, awaited; cancelled, the message stays receivable."""
         if timeout is DEFAULT:
-            return self._loops.arecv()
-        return self._loops.arecv(_checked(timeout))
+            return self._loops.arecv(self)
+        return self._loops.arecv(self, _checked(timeout))
 
     async def arequest(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """`request`, awaited: send, then the reply to that request."""
