@@ -6,14 +6,12 @@ wait are served in the order in which they came.
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ._drivers import Loops, Waits, current_loop, waits_class
+from ._drivers import Loops, Waits, current_loop, makes_coroutines, waits_class
 from ._engine import READABLE, WRITABLE, Direct
 from ._events import peer_event
 from ._limits import DEFAULT, TimeLimit
@@ -35,17 +33,6 @@ PEERS_PERIOD = 0.005
 """Seconds between looks at what no descriptor tells a loop."""
 
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
-
-
-def makes_coroutines(function: F) -> F:
-    """Mark a plain function that returns a coroutine, for `inspect.iscoroutinefunction`.
-
-    Python 3.11 has no such mark but asyncio's own, and asyncio takes longer to import than anymq.
-    """
-    if sys.version_info >= (3, 12):
-        return inspect.markcoroutinefunction(function)
-    return function
 
 
 class AwaitingExchange(Direct):
@@ -75,15 +62,15 @@ class AwaitingExchange(Direct):
     def asend(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, None]:
         """`send`, awaited; cancelled, it has not sent. `data` must not change until it returns."""
         if timeout is DEFAULT:
-            return self._loops.asend(data)
-        return self._loops.asend(data, _checked(timeout))
+            return self._loops.asend(self, data)
+        return self._loops.asend(self, data, _checked(timeout))
 
     @makes_coroutines
     def arecv(self, *, timeout: TimeLimit = DEFAULT) -> Coroutine[Any, Any, bytes]:
         """`recv`, awaited; cancelled, the message stays receivable."""
         if timeout is DEFAULT:
-            return self._loops.arecv()
-        return self._loops.arecv(_checked(timeout))
+            return self._loops.arecv(self)
+        return self._loops.arecv(self, _checked(timeout))
 
     async def arequest(self, data: Buffer, *, timeout: TimeLimit = DEFAULT) -> bytes:
         """`request`, awaited: send, then the reply to that request."""

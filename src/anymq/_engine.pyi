@@ -136,8 +136,11 @@ class Calls:
     def handle(self) -> Handle: ...
     here: Any
     """The `Turns` of the loop of the last call, set in the thread of that loop; at first None."""
-    def asend(self, data: Buffer, limit: float | None = ..., /) -> Coroutine[Any, Any, None]: ...
-    def arecv(self, limit: float | None = ..., /) -> Coroutine[Any, Any, bytes]: ...
+    def asend(
+        self, owner: object, data: Buffer, limit: float | None = ..., /
+    ) -> Coroutine[Any, Any, None]:
+        """A coroutine that keeps `owner` from being collected."""
+    def arecv(self, owner: object, limit: float | None = ..., /) -> Coroutine[Any, Any, bytes]: ...
 
 @final
 class Call(Coroutine[Any, Any, T_co]):

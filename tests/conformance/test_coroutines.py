@@ -170,6 +170,30 @@ def test_one_that_is_never_awaited_warns(sockets: Sockets, name: str) -> None:
     run(main)
 
 
+def test_it_keeps_its_socket(sockets: Sockets) -> None:
+    """Nobody else has it, before the call is awaited and while it waits."""
+    push, url = sockets.open("push"), sockets.url()
+
+    def receive() -> Call:
+        pull = anymq.Socket("pull", backend=push.backend)
+        pull.recv_timeout = LIMIT
+        push.dial(pull.listen(url).url)
+        return pull.arecv()
+
+    async def main() -> None:
+        call = receive()
+        gc.collect()
+        task = asyncio.create_task(call)
+        del call
+        await asyncio.sleep(0)
+        gc.collect()
+        await push.asend(b"x")
+        assert await task == b"x"
+
+    with pytest.warns(ResourceWarning, match="unclosed"):  # then it is let go
+        run(main)
+
+
 def test_it_is_awaited_once(sockets: Sockets) -> None:
     push, pull = sockets.pair("push", "pull")
 

@@ -8,7 +8,7 @@ is first awaited.
 
 from __future__ import annotations
 
-from .loops import Loops, current_loop, waits_class
+from .loops import Loops, current_loop, makes_coroutines, waits_class
 from .waits import Waits
 
-__all__ = ["Loops", "Waits", "current_loop", "waits_class"]
+__all__ = ["Loops", "Waits", "current_loop", "makes_coroutines", "waits_class"]

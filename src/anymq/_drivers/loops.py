@@ -6,9 +6,10 @@ What they leave to Python is here: to find out which loop runs, and to wait.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anymq._engine import Calls
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from anymq._engine import Handle
 
-__all__ = ["Loops", "current_loop", "waits_class"]
+__all__ = ["Loops", "current_loop", "makes_coroutines", "waits_class"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 _lock = threading.Lock()
 
@@ -62,21 +64,21 @@ class Loops(Calls):
 
     async def send(self, limit: float | None, data: Buffer) -> None:
         """The whole call."""
-        await self._turn()
-        if self.current().senders or not self.handle.send_nowait(data):
-            await self.wait_to_send(limit, data)
-
-    async def recv(self, limit: float | None) -> bytes:
-        """The whole call."""
-        await self._turn()
-        message = None if self.current().receivers else self.handle.recv_nowait()
-        return await self.wait_to_recv(limit) if message is None else message
-
-    async def _turn(self) -> None:
         waits = self.current()
         waits.turn -= 1
         if waits.turn <= 0 or waits.checks:
             await waits.take_turn()
+        if waits.senders or not self.handle.send_nowait(data):
+            await self.wait_to_send(limit, data)
+
+    async def recv(self, limit: float | None) -> bytes:
+        """The whole call."""
+        waits = self.current()
+        waits.turn -= 1
+        if waits.turn <= 0 or waits.checks:
+            await waits.take_turn()
+        message = None if waits.receivers else self.handle.recv_nowait()
+        return await self.wait_to_recv(limit) if message is None else message
 
     def wait_to_send(self, limit: float | None, data: Buffer) -> Coroutine[Any, Any, None]:
         """The rest of the call, when an attempt would block."""
@@ -86,6 +88,16 @@ class Loops(Calls):
     def wait_to_recv(self, limit: float | None) -> Coroutine[Any, Any, bytes]:
         """The rest of the call, when an attempt would block."""
         return self.current().receive(limit)
+
+
+def makes_coroutines(function: F) -> F:
+    """Mark a plain function that returns a coroutine, for `inspect.iscoroutinefunction`.
+
+    Python 3.11 has no such mark but asyncio's own, and asyncio takes longer to import than anymq.
+    """
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    return function
 
 
 def current_loop() -> Any:

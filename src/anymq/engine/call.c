@@ -19,6 +19,7 @@ enum {
 typedef struct Call {
     PyObject_HEAD
     Calls *calls;
+    PyObject *owner; /* the socket or context, which is not collected meanwhile */
     PyObject *data;  /* what to send; NULL: receive */
     PyObject *limit; /* seconds or None; NULL: the handle's own */
     PyObject *coroutine;
@@ -32,7 +33,7 @@ static PyTypeObject *call_class;
 static Call *spares[SPARES_MAX];
 static int spare_count;
 
-PyObject *amq_call(Calls *calls, PyObject *data, PyObject *limit)
+PyObject *amq_call(Calls *calls, PyObject *owner, PyObject *data, PyObject *limit)
 {
     Call *c;
     if (spare_count > 0) {
@@ -45,6 +46,7 @@ PyObject *amq_call(Calls *calls, PyObject *data, PyObject *limit)
             return NULL;
     }
     c->calls = (Calls *)Py_NewRef((PyObject *)calls);
+    c->owner = Py_NewRef(owner);
     c->data = Py_XNewRef(data);
     c->limit = Py_XNewRef(limit);
     c->coroutine = NULL;
@@ -61,6 +63,7 @@ static int call_traverse(Call *c, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE((PyObject *)c));
     Py_VISIT((PyObject *)c->calls);
+    Py_VISIT(c->owner);
     Py_VISIT(c->data);
     Py_VISIT(c->limit);
     Py_VISIT(c->coroutine);
@@ -73,6 +76,7 @@ static void let_go(Call *c)
     Py_CLEAR(c->calls);
     Py_CLEAR(c->data);
     Py_CLEAR(c->limit);
+    Py_CLEAR(c->owner);
 }
 
 static void warn_unawaited(Call *c)

@@ -30,7 +30,7 @@ extern struct amq_names {
 /* The waits of the loop that runs here, borrowed; NULL where it takes Python to know. */
 Turns *amq_turns_here(Calls *calls);
 
-/* A new coroutine; `data` is NULL to receive, `limit` NULL for the handle's own. */
-PyObject *amq_call(Calls *calls, PyObject *data, PyObject *limit);
+/* A new coroutine that keeps `owner`; `data` is NULL to receive, `limit` NULL for the handle's own. */
+PyObject *amq_call(Calls *calls, PyObject *owner, PyObject *data, PyObject *limit);
 
 #endif

@@ -187,9 +187,9 @@ static bool needs_frame(void)
     return answer;
 }
 
-static PyObject *make(Calls *c, PyObject *data, PyObject *limit)
+static PyObject *make(Calls *c, PyObject *owner, PyObject *data, PyObject *limit)
 {
-    PyObject *call = amq_call(c, data, limit);
+    PyObject *call = amq_call(c, owner, data, limit);
     if (call == NULL || !needs_frame())
         return call;
     PyObject *framed = PyObject_CallMethodObjArgs((PyObject *)c, amq_names.framed, call, NULL);
@@ -197,18 +197,20 @@ static PyObject *make(Calls *c, PyObject *data, PyObject *limit)
     return framed;
 }
 
+/* asend(owner, data[, limit]) */
 static PyObject *calls_asend(Calls *c, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs != 1 && nargs != 2)
+    if (nargs < 2 || nargs > 3)
         return PyErr_Format(PyExc_TypeError, "wrong number of arguments: %zd", nargs);
-    return make(c, args[0], nargs == 2 ? args[1] : NULL);
+    return make(c, args[0], args[1], nargs > 2 ? args[2] : NULL);
 }
 
+/* arecv(owner[, limit]) */
 static PyObject *calls_arecv(Calls *c, PyObject *const *args, Py_ssize_t nargs)
 {
-    if (nargs > 1)
+    if (nargs < 1 || nargs > 2)
         return PyErr_Format(PyExc_TypeError, "wrong number of arguments: %zd", nargs);
-    return make(c, NULL, nargs == 1 ? args[0] : NULL);
+    return make(c, args[0], NULL, nargs > 1 ? args[1] : NULL);
 }
 
 static PyMethodDef methods[] = {
