@@ -37,6 +37,7 @@ ffi.cdef(
         void (*msg_free)(void *, message *);
         int (*try_send)(void *, message *);
         int (*try_recv)(void *, message *);
+        int (*try_send_copy)(void *, const char *, size_t);
         int (*wait_fd)(void *, int);
         int (*events)(void *);
         int (*wait_send)(void *, message *, int);
