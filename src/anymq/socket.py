@@ -1,7 +1,7 @@
 """The socket: one class over all libraries.
 
 A `Socket` checks what it is given, picks a backend, and leaves messages to the engine's handle:
-`send` and `recv` are one Python frame and one call into C. It may be used by any number of threads.
+`send` and `recv` are one call into C. It may be used by any number of threads.
 """
 
 from __future__ import annotations

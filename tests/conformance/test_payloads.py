@@ -168,3 +168,37 @@ def test_sending_sockets_do_not_receive(sockets: Sockets, protocol: str) -> None
     ):
         with pytest.raises(anymq.StateError, match=protocol):
             call()
+
+
+def test_what_was_received_outlives_its_socket(sockets: Sockets) -> None:
+    one, other = sockets.pair("pair", "pair")
+    for body in (b"small", bytes(range(256)) * 4 * 1024):
+        one.send(body)
+        one.send(body)
+        message, unread = other.recv_message(), other.recv_message()
+        view = message.view
+        one.close()
+        other.close()
+        del message
+        assert bytes(view) == body
+        del view
+        assert bytes(unread) == body
+        one, other = sockets.pair("pair", "pair")
+
+
+def test_arguments_by_name(sockets: Sockets) -> None:
+    one, other = sockets.pair("pair", "pair")
+    one.send(data=b"by name", timeout=LIMIT)
+    one.send(timeout=anymq.DEFAULT, data=b"the socket's own limit")
+    assert other.recv(timeout=LIMIT) == b"by name"
+    assert other.recv(timeout=anymq.DEFAULT) == b"the socket's own limit"
+    for call, name in (
+        (lambda: one.send(), "data"),
+        (lambda: one.send(b"x", 1), "positional"),
+        (lambda: one.send(b"x", data=b"y"), "data"),
+        (lambda: one.send(b"x", limit=1), "limit"),
+        (lambda: other.recv(1), "positional"),
+        (lambda: other.recv(data=b"x"), "data"),
+    ):
+        with pytest.raises(TypeError, match=name):
+            call()  # type: ignore[no-untyped-call]
