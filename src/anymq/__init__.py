@@ -107,9 +107,11 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'anymq' has no attribute {name!r}")
     from importlib import import_module
 
-    found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
-    return found
+    if name in _LATER:
+        found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        return found
+    if name in _LATER.values():
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'anymq' has no attribute {name!r}")
