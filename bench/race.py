@@ -25,11 +25,13 @@ from plan import LOOPS, SMALL, Entrant, Library, Race
 
 __all__ = ["Turns", "estimate", "rivals_of"]
 
-START = 0.45
+START = 0.3
 """Seconds that starting two processes takes, about."""
 A_MILLION = 1_000_000
 LONG = 240.0
 """Seconds that a million messages may take."""
+MILLION_TAKES = {"zmq": 2.0, "nng": 25.0, "nanomsg": 4.0}
+"""About."""
 KINDS = {"zmq": "libzmq", "nng": "libnng.", "nanomsg": "libnanomsg"}
 """How names of rival files begin."""
 
@@ -267,9 +269,7 @@ def estimate(race: Race, rounds: int, seconds: float) -> float:
         each = 0.3
     if race.measure == "memory":
         rounds = min(rounds, 2)
-        each = (
-            2.0 if race.size != SMALL else {"zmq": 3, "nng": 25, "nanomsg": 6}[race.library.backend]
-        )
+        each = MILLION_TAKES[race.library.backend] if race.size == SMALL else 2.0
     return each * rounds * len(race.entrants)
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 __all__ = ["Port", "opener"]
 
-BATCH = 1000
 MARK = int(os.environ.get("BENCH_MARK", "0"))
 AWAITING = ("asyncio", "uvloop", "trio")
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from packages import BATCH, Port
+from packages import Port
 
 __all__ = ["AwaitedWork", "Work"]
 
@@ -160,23 +160,30 @@ class Work:
 
 
 class BatchWork(Work):
-    """The same with a call for many messages, where there are many to be had."""
+    """The same with a call for many messages, where there are many to be had.
+
+    At most a thousand, or 4 MiB of them, but not fewer than 4.
+    """
+
+    @property
+    def _batch(self) -> int:
+        return max(4, min(1000, (4 << 20) // (self.size or 1)))
 
     def feed(self) -> None:
         if self.name == "publish":
             self._publish()
         send_many = self.theirs.send
-        batch = [self.body] * (BATCH if self.size <= 65536 else 4)
+        batch = [self.body] * self._batch
         while True:
             send_many(batch)
 
     def work(self, count: int) -> int:
         if self.name == "publish":
             return self._receive_windows(count)
-        recv_many = self.mine.recv
+        recv_many, batch = self.mine.recv, self._batch
         done = 0
         while done < count:
-            done += len(recv_many(BATCH))
+            done += len(recv_many(batch))
         return done
 
     def _publish_probe(self, body: bytes) -> None:
