@@ -89,7 +89,7 @@ def test_a_twentieth_more_is_seen_and_counts_repeat(tmp_path: Path) -> None:
         pytest.skip("valgrind is not here")
     script = tmp_path / "work.py"
     script.write_text(PROGRAM)
-    first, second = (count(program=("-I", "-S", script)) for _ in range(2))
+    first, second = (count(script) for _ in range(2))
     assert first.libraries == {"some": "1.0"}
     for counted in (first, second):
         ratio = counted.costs["after"].anymq / counted.costs["before"].anymq
@@ -101,4 +101,4 @@ def test_what_the_work_said_is_shown_when_it_failed(tmp_path: Path) -> None:
     script = tmp_path / "work.py"
     script.write_text(textwrap.dedent("raise SystemExit('no such luck')"))
     with pytest.raises(Failure, match="no such luck"):
-        count(program=(script,))
+        count(script)
