@@ -84,6 +84,7 @@ def test_profile_tells_the_library_from_the_rest(tmp_path: Path) -> None:
     assert read_profile(file, 2, {"/usr/lib/libnng.so"}) == Cost(65, 2, 95)
 
 
+@pytest.mark.timeout(300)
 def test_a_twentieth_more_is_seen_and_counts_repeat(tmp_path: Path) -> None:
     if shutil.which("valgrind") is None and not os.environ.get("ANYMQ_TEST_EXPECT"):
         pytest.skip("valgrind is not here")
