@@ -133,9 +133,9 @@ def test_ctrl_c_and_fork(sockets: Sockets) -> None:
         """
         rep = open_socket("rep")
         context = rep.open_context()
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         begin = time.monotonic()
         try:
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
             context.recv(timeout=None)
         except KeyboardInterrupt:
             assert time.monotonic() - begin < 2

@@ -86,8 +86,8 @@ def test_a_wait_ends_when_the_message_comes(sockets: Sockets, poller: Poller) ->
     push, pull = sockets.pair("push", "pull")
     poller.register(pull)
     timer = threading.Timer(0.2, push.send, [b"x"])
-    timer.start()
     begin = time.monotonic()
+    timer.start()
     assert poller.poll(LIMIT) == [(pull, READ)]
     assert 0.15 < time.monotonic() - begin < 1
     timer.join()

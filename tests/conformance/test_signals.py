@@ -29,8 +29,8 @@ def interrupted():
         raised.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
     timer = threading.Timer(0.2, interrupt)
-    timer.start()
     try:
+        timer.start()  # in here, as it may come before the wait does
         {wait}
     except KeyboardInterrupt:
         took = time.monotonic() - raised[0]
@@ -62,9 +62,9 @@ def test_ctrl_c_is_not_lost_while_messages_flow(sockets: Sockets) -> None:
         """
         peer = open_socket("pair")
         pair = open_socket("pair", dial=peer.listen("tcp://127.0.0.1:0").url)
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         begin = time.monotonic()
         try:
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
             while time.monotonic() - begin < LIMIT:
                 pair.send(b"x")
                 peer.recv()

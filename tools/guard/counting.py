@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from guard.profile import Cost, read_profile
 __all__ = ["Counted", "count"]
 
 WORK = Path(__file__).with_name("work.py")
-HANDED_ON = re.compile("PATH|LD_LIBRARY_PATH|PYTHONPATH|PYTHONHOME|ANYMQ_[A-Z]+_LIBRARY")
+HANDED_ON = re.compile("PATH|LD_LIBRARY_PATH|PYTHONHOME|ANYMQ_[A-Z]+_LIBRARY")
 LIMIT = 400.0
 """Seconds; it takes about 20 on a machine that has nothing else to do."""
 
@@ -32,16 +33,17 @@ class Counted:
     libraries: dict[str, str]
 
 
-def count(python: str = sys.executable, program: Sequence[str | Path] = (WORK,)) -> Counted:
-    """Run the work with that interpreter and the anymq which it finds; takes half a minute.
+def count(*program: str | Path) -> Counted:
+    """Run the work, or another program, with this interpreter; takes half a minute.
 
     Raises:
         Failure: valgrind is missing, or the work came to nothing; the text holds what it said.
     """
+    command = [sys.executable, "-S", "-P", *(program or (WORK,))]
     with TemporaryDirectory() as folder:
         # Once without counting, which leaves the bytecode of all modules in the folder.
-        _run([python, "-P", *program], folder)
-        said = json.loads(_run([*_callgrind(folder), python, "-P", *program], folder))
+        _run(command, folder)
+        said = json.loads(_run([*_callgrind(folder), *command], folder))
         paths = {os.path.realpath(path) for path, _ in said["libraries"].values()}
         costs: dict[str, Cost] = {}
         for number, part in enumerate(said["parts"], 1):
@@ -67,11 +69,18 @@ def _run(command: Sequence[str | Path], folder: str) -> str:
     """What it wrote to its standard output.
 
     The environment holds what finds programs, modules and libraries, and nothing else: anymq reads
-    all of it. With the same seed each time, sets of texts are alike.
+    all of it. Modules are found by PYTHONPATH alone (so `-S`), for what an environment's own
+    start-up files import would be missing from what is counted. With the same seed each time, sets
+    of texts are alike.
     """
     words = [str(word) for word in command]
     environment = {name: value for name, value in os.environ.items() if HANDED_ON.fullmatch(name)}
-    environment |= {"PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
+    modules = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), sysconfig.get_path("purelib")]
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(each) for each in modules if each),
+        "PYTHONHASHSEED": "0",
+        "PYTHONPYCACHEPREFIX": f"{folder}/bytecode",
+    }
     try:
         done = subprocess.run(
             words,

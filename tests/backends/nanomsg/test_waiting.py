@@ -93,7 +93,7 @@ def test_asking_for_the_next_question_keeps_the_last(
 @pytest.mark.requires("protocol.surveyor")
 def test_the_end_of_a_survey(made: Sockets) -> None:
     """First a time-out, which the library raises in time; then there is no survey any more."""
-    surveyor = made.open("surveyor", survey_time=0.05)
+    surveyor = made.open("surveyor", survey_time=0.5)  # enough to wait before it is over
     surveyor.send(b"who is there?")
     with pytest.raises(anymq.Timeout) as caught:
         surveyor.recv()
