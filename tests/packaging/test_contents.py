@@ -18,7 +18,7 @@ from wheel import check_wheel, source_files
 import anymq
 
 SUITE = "anymq_conformance"
-HEADERS = {"anymq/include/anymq_ops.h", "anymq/include/anymq_dl.h"}
+HEADERS = {f"anymq/include/anymq_{name}.h" for name in ("dl", "ops", "pages")}
 """What the adapter of a backend that somebody else writes is compiled with."""
 
 
