@@ -79,6 +79,7 @@ int anymq_nn_msg_init(void *sock, anymq_msg *m, const void *header, size_t heade
         m->header_size = header_size;
     }
     set_word_ptr(m, BODY, body);
+    m->native.words[LIBRARY] = (uint64_t)(uintptr_t)lib;
     m->data = body;
     m->size = size;
     return ANYMQ_OK;

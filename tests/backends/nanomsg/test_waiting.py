@@ -125,3 +125,12 @@ def test_512_sockets_at_most(nanomsg: NanomsgBackend) -> None:
         for socket in kept:
             socket.handle.close()
     nanomsg.open_socket(anymq.Protocol.BUS).handle.close()
+
+
+def test_a_large_message_that_was_given_back_is_received_as_it_is(nanomsg: NanomsgBackend) -> None:
+    """As after a wait that was cancelled with its message in hand."""
+    body = bytes(range(256)) * 400
+    with anymq.Socket("pull", backend=nanomsg) as pull:
+        pull._handle.give_back(body)
+        message = pull.recv_message()
+    assert bytes(message) == body
