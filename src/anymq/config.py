@@ -203,7 +203,9 @@ def known_backends() -> tuple[str, ...]:
 
 
 def _variables() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k.startswith("ANYMQ_") and v}
+    # Keys first: to read a value of os.environ is to decode it.
+    names = [name for name in os.environ if name.startswith("ANYMQ_")]
+    return {name: value for name in names if (value := os.environ.get(name))}
 
 
 def _backend_variable(variables: Mapping[str, str]) -> str | None:
