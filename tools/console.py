@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TOLD_OF_A_FAILURE = 12
 """How many lines of a failed program's output are repeated at the very end."""
 
+WORDS_OF_A_CRASH = ("panic: ", "Fatal Python error", "Assertion failed", "double free", "malloc")
+"""In which a library, the allocator or Python tells why a process ends."""
+
 
 class Failure(Exception):
     """Something that the person at the terminal must put right; the text says how.
@@ -105,8 +108,12 @@ def succeeds(command: Sequence[str | Path]) -> bool:
 
 
 def _verdict(lines: Sequence[str]) -> list[str]:
-    """What pytest named as failed; for a program that ended otherwise, its last lines."""
+    """What pytest named as failed; of a crash, where it was and its words; else the last lines."""
     named = [line.rstrip() for line in lines if line.startswith(("FAILED ", "ERROR "))]
+    if not named:
+        crash = [line for line in lines if any(word in line for word in WORDS_OF_A_CRASH)]
+        tests = [line for line in lines if line.startswith("tests/")]
+        named = [line.rstrip() for line in (*tests[-1:], *crash)] if crash else []
     return (named or [line.rstrip() for line in lines])[-TOLD_OF_A_FAILURE:]
 
 

@@ -21,6 +21,7 @@ STYLE = ("src", "backends", "tests", "tools", "bench", "examples", "setup.py")
 MAIN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 MATRIX_OF_OTHER_VERSIONS = 3
 NO_BASELINE = 3
+WIDTH_TOLD = 200
 WHEEL_TESTS = ("tests/unit", "tests/conformance", "tests/backends", "tests/cli")
 SUITE = ("tests/conformance", "tests/backends")
 
@@ -65,7 +66,7 @@ class Report:
             print(f"  {title:<{width}}  {result:<12}  {took:6.1f} s")
         failed = [title for title, result, _ in self.rows if result == "FAILED"]
         for title, line in self.told:
-            print(f"  {title} | {line[:400]}")
+            print(f"  {title} | {line[:WIDTH_TOLD]}")
         if failed:
             raise Failure(f"failed: {', '.join(failed)}")
 
@@ -100,10 +101,11 @@ def pytest(
 ) -> None:
     """Run tests against the wheel that is installed there; a library that is missing is a failure.
 
-    `-P` and the absence of the checkout's sources from the path keep it to the installed package.
+    `-P` and the absence of the checkout's sources from the path keep it to the installed package;
+    `-v` names each test before it runs, so that a crash tells in which.
     """
     run(
-        [environment.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        [environment.python, "-P", "-m", "pytest", "-v", "-p", "no:cacheprovider", *arguments],
         {
             "ANYMQ_WHEEL_TESTS": "1",
             "ANYMQ_TEST_EXPECT": "nanomsg,nng,zmq",

@@ -184,11 +184,12 @@ def test_a_loop_that_came_while_the_request_waited_is_told(
         return bool(select.select([req.ops.wait_fd(req.s, 1)], [], [], seconds)[0])
 
     sending = threads.submit(req.send, b"?", wait=-1)
-    eventually(lambda: not readable())  # as it would be while no request is under way
-    told = threads.submit(readable, LIMIT)
+    # Before it waits, a receive is refused, which is something to look at.
+    eventually(lambda: not readable(0.05))
+    fd = req.ops.wait_fd(req.s, 1)
     connect(req, rep)
     assert sending.result(LIMIT) == OK
-    assert told.result(LIMIT)
+    assert select.select([fd], [], [], LIMIT)[0]
     assert rep.recv_in_slices(10) == b"?"
     assert not readable()
     assert rep.send(b"!") == OK

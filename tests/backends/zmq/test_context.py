@@ -11,8 +11,16 @@ from tests.conformance.support import LIMIT, Sockets, finish_program, run_progra
 
 
 def test_opening_a_library_starts_no_thread(zmq: Backend) -> None:
-    out = run_program(zmq, 'print(len(os.listdir("/proc/self/task")))')
-    assert out.strip() == "1"
+    """Those of a probe's context are joined; the system may list such a thread a moment longer."""
+    run_program(
+        zmq,
+        """
+        deadline = time.monotonic() + LIMIT
+        while len(os.listdir("/proc/self/task")) > 1:
+            assert time.monotonic() < deadline, os.listdir("/proc/self/task")
+            time.sleep(0.005)
+        """,
+    )
 
 
 def test_more_sockets_than_libzmq_allows_by_itself(zmq: Backend) -> None:
