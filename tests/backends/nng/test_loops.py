@@ -346,7 +346,7 @@ def test_closing_in_the_middle_leaves_nothing(made: Sockets) -> None:
 
 
 def test_a_request_behind_one_that_does_not_leave(made: Sockets) -> None:
-    """nng may not have noted yet that the last request has left: no longer wait for that than a moment."""
+    """nng may not have noted yet that the last one has left: that is waited for, but not long."""
     req, second = made.open("req"), made.open("rep")
     first = silent_peer(made, req, 0x31)
 
