@@ -7,8 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LET_IN_ROUNDS = 8, BE_LET_IN_ROUNDS = 40, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90,
-       REQUEST_PATIENCE_MS = 5 };
+enum { LET_IN_ROUNDS = 8, BE_LET_IN_ROUNDS = 40, HAND_OVER_MS = 100, REPLY_PATIENCE_MS = 90 };
 
 void anymq_nng_fill_message(anymq_nng_socket *s, anymq_msg *m, nng_msg *message)
 {
@@ -107,24 +106,14 @@ void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
  *
  * A reply that nng cannot pass on at once is lost with the state that says whom it is for, so it
  * must not be tried without patience: the peer's next request may arrive before nng has noted that
- * the last reply has left. So may the reply to a REQ before nng has noted that the request has left; an
- * event loop would then wait for nng's descriptor, which costs every later request several system calls.
- * BUS and its like wait for nobody, but hand a message to another of nng's threads. */
-static int patience(const anymq_nng_socket *s)
-{
-    if (s->flags & NNG_TO_ASKER)
-        return REPLY_PATIENCE_MS;
-    if (s->flags & NNG_TO_ALL)
-        return HAND_OVER_MS;
-    return s->flags & NNG_IS_REQ && atomic_load(&s->pipes.connected) > 0 ? REQUEST_PATIENCE_MS : 0;
-}
-
+ * the last reply has left. BUS and its like wait for nobody, but hand a message to another of nng's
+ * threads. */
 int anymq_nng_try_send(void *socket, anymq_msg *m)
 {
     anymq_nng_socket *s = socket;
+    int patience = s->flags & NNG_TO_ASKER ? REPLY_PATIENCE_MS : s->flags & NNG_TO_ALL ? HAND_OVER_MS : 0;
 
-    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, 0)
-                                        : anymq_nng_wait_send(s, m, patience(s));
+    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, 0) : anymq_nng_wait_send(s, m, patience);
 }
 
 static int wait_send(void *socket, anymq_msg *m, int timeout_ms)

@@ -345,32 +345,6 @@ def test_closing_in_the_middle_leaves_nothing(made: Sockets) -> None:
     eventually(lambda: descriptors() <= before)
 
 
-def test_a_request_behind_one_that_does_not_leave(made: Sockets) -> None:
-    """nng may not have noted yet that the last one has left: that is waited for, but not long."""
-    req, second = made.open("req"), made.open("rep")
-    first = silent_peer(made, req, 0x31)
-
-    async def main() -> None:
-        await req.asend(bytes(1 << 23))  # more than the system takes for somebody who does not read
-        for _ in range(3):
-            with pytest.raises(anymq.WouldBlock):
-                await req.asend(b"at once", timeout=0)
-        with pytest.raises(anymq.Timeout):
-            await req.asend(b"soon", timeout=0.02)
-        with pytest.raises(anymq.WouldBlock):
-            req.send(b"blocking", timeout=0)
-        waiting = asyncio.ensure_future(req.asend(b"in the end"))
-        await asyncio.sleep(0)
-        first.close()
-        second.dial(req.listen(made.url()).url)
-        await waiting
-        assert await second.arecv() == b"in the end"
-        await second.asend(b"yes")
-        assert await req.arecv() == b"yes"
-
-    run(main)
-
-
 def test_a_reply_and_a_peer_wake_the_loop_once_each(made: Sockets) -> None:
     """A descriptor that tells what nobody waits for does not cost a turn of the loop each time."""
     req, rep = made.open("req"), made.open("rep")
