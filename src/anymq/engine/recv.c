@@ -362,22 +362,59 @@ static PyObject *append_room(PyObject *list, const anymq_msg *m)
     return bytes;
 }
 
+/* Have the memory ready that is about to be filled. Rooms made one after the other mostly lie so: each
+ * piece of such is looked at once, and no page but theirs is touched. */
+static void make_ready(char **room, const anymq_msg *messages, size_t count)
+{
+    uintptr_t begin = 0, end = 0;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t at = (uintptr_t)room[i];
+        if (at < end || at - end >= ANYMQ_SMALL_PAGE) {
+            anymq_fresh_pages(begin, end);
+            begin = at;
+        }
+        end = at + messages[i].size;
+    }
+    anymq_fresh_pages(begin, end);
+}
+
+static void fill(Handle *h, char **room, anymq_msg *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        memcpy(room[i], messages[i].data, messages[i].size);
+        h->ops->msg_release(h->sock, &messages[i]);
+    }
+}
+
 /* Make bytes of a batch and append them; those that could not be made go back to the stash. */
 static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        PyObject *bytes = append_room(list, &messages[i]);
-        if (bytes == NULL) {
-            amq_lock(h);
-            while (count-- > i)
-                if (amq_stash_put(h, &messages[count], 1, true) < 0)
-                    h->ops->msg_release(h->sock, &messages[count]);
-            amq_unlock(h);
-            return -1;
-        }
-        copy_out(h, &messages[i], PyBytes_AsString(bytes));
+    char *room[CHUNK];
+    size_t made = 0;
+    bool large = false;
+    for (; made < count; made++) {
+        PyObject *bytes = append_room(list, &messages[made]);
+        if (bytes == NULL)
+            break;
+        room[made] = PyBytes_AsString(bytes);
+        large |= messages[made].size >= BIG;
     }
-    return 0;
+    if (large) {
+        Py_BEGIN_ALLOW_THREADS
+        make_ready(room, messages, made);
+        fill(h, room, messages, made);
+        Py_END_ALLOW_THREADS
+    } else {
+        fill(h, room, messages, made);
+    }
+    if (made == count)
+        return 0;
+    amq_lock(h);
+    while (count-- > made)
+        if (amq_stash_put(h, &messages[count], 1, true) < 0)
+            h->ops->msg_release(h->sock, &messages[count]);
+    amq_unlock(h);
+    return -1;
 }
 
 PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
