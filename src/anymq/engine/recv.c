@@ -386,35 +386,34 @@ static void fill(Handle *h, char **room, anymq_msg *messages, size_t count)
     }
 }
 
-/* Make bytes of a batch and append them; those that could not be made go back to the stash. */
+/* Make bytes of a batch and append them. Where one could not be made all go back to the stash, and what
+ * the list has got of them is not filled. */
 static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t count)
 {
     char *room[CHUNK];
-    size_t made = 0;
     bool large = false;
-    for (; made < count; made++) {
-        PyObject *bytes = append_room(list, &messages[made]);
-        if (bytes == NULL)
-            break;
-        room[made] = PyBytes_AsString(bytes);
-        large |= messages[made].size >= BIG;
+    for (size_t i = 0; i < count; i++) {
+        PyObject *bytes = append_room(list, &messages[i]);
+        if (bytes == NULL) {
+            amq_lock(h);
+            while (count-- > 0)
+                if (amq_stash_put(h, &messages[count], 1, true) < 0)
+                    h->ops->msg_release(h->sock, &messages[count]);
+            amq_unlock(h);
+            return -1;
+        }
+        room[i] = PyBytes_AsString(bytes);
+        large |= messages[i].size >= BIG;
     }
     if (large) {
         Py_BEGIN_ALLOW_THREADS
-        make_ready(room, messages, made);
-        fill(h, room, messages, made);
+        make_ready(room, messages, count);
+        fill(h, room, messages, count);
         Py_END_ALLOW_THREADS
     } else {
-        fill(h, room, messages, made);
+        fill(h, room, messages, count);
     }
-    if (made == count)
-        return 0;
-    amq_lock(h);
-    while (count-- > made)
-        if (amq_stash_put(h, &messages[count], 1, true) < 0)
-            h->ops->msg_release(h->sock, &messages[count]);
-    amq_unlock(h);
-    return -1;
+    return 0;
 }
 
 PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
