@@ -31,6 +31,20 @@ def test_ten_thousand_in_order(sockets: Sockets, transport: str) -> None:
     assert sent == [10_000]
 
 
+def test_large_among_small_ones(sockets: Sockets, transport: str) -> None:
+    """The memory of a batch with large ones is made ready in pieces that hold many of them."""
+    push, pull = sockets.pair("push", "pull", transport)
+    sizes = (100, 64 << 10, 0, 300_000, 1 << 20, 65_535, 1, 70_000)
+    bodies = [bytes([i]) * size for i, size in enumerate(sizes * 3)]
+    thread = threading.Thread(target=lambda: push.send_many(bodies), daemon=True)
+    thread.start()
+    got: list[bytes] = []
+    while len(got) < len(bodies):
+        got += pull.recv_many()
+    assert got == bodies
+    thread.join(LIMIT)
+
+
 @pytest.mark.parametrize("kind", [list, tuple, iter, lambda items: (i for i in items)])
 def test_any_iterable(sockets: Sockets, kind: type) -> None:
     push, pull = sockets.pair("push", "pull")

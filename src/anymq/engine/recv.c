@@ -362,20 +362,56 @@ static PyObject *append_room(PyObject *list, const anymq_msg *m)
     return bytes;
 }
 
-/* Make bytes of a batch and append them; those that could not be made go back to the stash. */
+/* Have the memory ready that is about to be filled. Rooms made one after the other mostly lie so: each
+ * piece of such is looked at once, and no page but theirs is touched. */
+static void make_ready(char **room, const anymq_msg *messages, size_t count)
+{
+    uintptr_t begin = 0, end = 0;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t at = (uintptr_t)room[i];
+        if (at < end || at - end >= ANYMQ_SMALL_PAGE) {
+            anymq_fresh_pages(begin, end);
+            begin = at;
+        }
+        end = at + messages[i].size;
+    }
+    anymq_fresh_pages(begin, end);
+}
+
+static void fill(Handle *h, char **room, anymq_msg *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        memcpy(room[i], messages[i].data, messages[i].size);
+        h->ops->msg_release(h->sock, &messages[i]);
+    }
+}
+
+/* Make bytes of a batch and append them. Where one could not be made all go back to the stash, and what
+ * the list has got of them is not filled. */
 static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t count)
 {
+    char *room[CHUNK];
+    bool large = false;
     for (size_t i = 0; i < count; i++) {
         PyObject *bytes = append_room(list, &messages[i]);
         if (bytes == NULL) {
             amq_lock(h);
-            while (count-- > i)
+            while (count-- > 0)
                 if (amq_stash_put(h, &messages[count], 1, true) < 0)
                     h->ops->msg_release(h->sock, &messages[count]);
             amq_unlock(h);
             return -1;
         }
-        copy_out(h, &messages[i], PyBytes_AsString(bytes));
+        room[i] = PyBytes_AsString(bytes);
+        large |= messages[i].size >= BIG;
+    }
+    if (large) {
+        Py_BEGIN_ALLOW_THREADS
+        make_ready(room, messages, count);
+        fill(h, room, messages, count);
+        Py_END_ALLOW_THREADS
+    } else {
+        fill(h, room, messages, count);
     }
     return 0;
 }
