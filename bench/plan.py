@@ -22,6 +22,7 @@ __all__ = [
     "MEASURES",
     "MIB",
     "MODES",
+    "ONE_THREAD",
     "SIZES",
     "TRANSPORTS",
     "Entrant",
@@ -31,6 +32,7 @@ __all__ = [
     "installed",
     "libraries",
     "races",
+    "sockets",
 ]
 
 KIB, MIB = 1024, 1024 * 1024
@@ -45,12 +47,17 @@ MEASURES = (
     "throughput",
     "round_trip",
     "publish",
+    "threads",
     "cpu",
     "memory",
     "open_close",
     "import",
 )
 SUBSCRIBERS = (1, 8, 64)
+THREADS = 4
+"""How many threads send at once."""
+SHARED_BY = (1, THREADS)
+"""The sockets that these share: one, or one each."""
 
 DISTRIBUTIONS = {
     "anymq": "anymq",
@@ -78,6 +85,8 @@ LACKS = {
     "uvloop": "has no calls to await",
     "trio": "has no calls to await in trio",
 }
+ONE_THREAD = "a socket of libzmq is for one thread at a time"
+"""Why only anymq, which locks it, shares one among threads."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +180,19 @@ def libraries() -> tuple[list[Library], dict[str, str]]:
 
 @dataclass(frozen=True)
 class Entrant:
-    """A contestant in one mode. `how` is the mode as the program is told it."""
+    """A contestant in one mode. `how` is the mode as the program is told it; `threads` is how many
+    send at once, where that is the measure.
+    """
 
     label: str
     package: str
     mode: str
     how: str
+    threads: int = THREADS
+
+
+def sockets(count: int) -> str:
+    return "1 socket" if count == 1 else f"{count} sockets"
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,8 @@ class Race:
             words.append(f"{self.size} B")
         if self.measure == "publish":
             words.append(f"to {self.peers}")
+        if self.measure == "threads":
+            words.append(f"{THREADS} threads on {sockets(self.peers)}")
         return " ".join(word for word in words if word)
 
     @property
@@ -240,13 +258,19 @@ class Selection:
 
 
 def entrants(
-    library: Library, measure: str, size: int | None, modes: Iterable[str], chosen: Selection
+    library: Library,
+    measure: str,
+    size: int | None,
+    peers: int,
+    modes: Iterable[str],
+    chosen: Selection,
 ) -> tuple[tuple[Entrant, ...], dict[str, dict[str, str]]]:
     """Who takes part, each once, and who does not in which mode."""
     found: dict[Entrant, None] = {}
     absent: dict[str, dict[str, str]] = {}
     missing = not_built()
     packages = ("anymq", "C", *library.packages)
+    shares = measure == "threads" and peers == 1
     for mode in modes:
         absent[mode] = {}
         for package in packages:
@@ -256,6 +280,8 @@ def entrants(
                 absent[mode][package] = missing.get(package, "is not installed")
             elif package == "C" and measure in ("import", "memory"):
                 absent[mode][package] = f"is not asked about {measure}"
+            elif shares and library.backend == "zmq" and package != "anymq":
+                absent[mode][package] = ONE_THREAD
             elif package == "C" or mode in ABLE[package]:
                 # C is the same in every mode, and in loops anymq is also held to its own calls.
                 own = "one" if package == "C" else mode
@@ -269,6 +295,10 @@ def entrants(
                 found[Entrant("anymq recv_message", "anymq", "one", "recv_message")] = None
             if "pyzmq" in library.packages and installed("pyzmq"):
                 found[Entrant("pyzmq copy=False", "pyzmq", "one", "copy=False")] = None
+    if shares:
+        for package in ("anymq", "C"):
+            if chosen.has(chosen.contestants, package):
+                found[Entrant(f"{package} one thread", package, "one", "one", threads=1)] = None
     return tuple(found), absent
 
 
@@ -284,6 +314,8 @@ def shapes(chosen: Selection) -> Iterator[tuple[str, str | None, int | None, int
     for transport in TRANSPORTS[:3]:
         for peers in SUBSCRIBERS:
             yield "publish", transport, SMALL, peers, ("one", "batch")
+    for count in SHARED_BY:
+        yield "threads", "tcp", SMALL, count, ("one",)
     for size in (SMALL, HUGE):
         yield "memory", "tcp", size, 1, ("one",)
     yield "open_close", None, None, 1, ("one",)
@@ -319,7 +351,7 @@ def races(here: Iterable[Library], chosen: Selection) -> list[Race]:
             if measure == "publish" and not chosen.has(chosen.peers, peers):
                 continue
             asked = [mode for mode in modes if chosen.has(chosen.modes, mode)]
-            who, absent = entrants(library, measure, size, asked, chosen)
+            who, absent = entrants(library, measure, size, peers, asked, chosen)
             if asked and who:
                 found.append(Race(library, measure, transport, size, peers, who, absent))
     return found

@@ -23,7 +23,7 @@ from harness import (
 )
 from plan import LOOPS, SMALL, Entrant, Library, Race
 
-__all__ = ["Turns", "estimate", "rivals_of"]
+__all__ = ["Turns", "count_all", "estimate", "rivals_of"]
 
 START = 0.3
 """Seconds that starting two processes takes, about."""
@@ -92,6 +92,8 @@ class Turns:
             env = {"BENCH_ACKS": acks}
             if race.mark:
                 env["BENCH_MARK"] = str(race.mark)
+            if race.measure == "threads":
+                env["BENCH_THREADS"] = str(entrant.threads)
             if self.stubs and entrant.package == "C":
                 env["BENCH_STUBS"] = self.stubs
             with contextlib.ExitStack() as stack:
@@ -135,6 +137,8 @@ class Turns:
         used = sum(map(processor_time, pids))
         _, count, took = measurer.expect("measured", long).split()
         used = sum(map(processor_time, pids)) - used
+        if self.race.measure == "threads":
+            count_all(measurer, feeder)
         _, highest = memory(weighed)
         return Turn(int(count), float(took), used, before, max(0.0, highest - before))
 
@@ -229,7 +233,7 @@ class Turns:
 
     def _value(self, turn: Turn) -> float:
         measure = self.race.measure
-        if measure in ("throughput", "publish"):
+        if measure in ("throughput", "publish", "threads"):
             return turn.count / turn.seconds
         if measure == "memory":
             return turn.grown
@@ -245,6 +249,7 @@ class Turns:
 UNITS = {
     "throughput": "messages/s",
     "publish": "messages/s",
+    "threads": "messages/s",
     "round_trip": "us",
     "open_close": "us",
     "cpu": "s/million",
@@ -271,6 +276,15 @@ def estimate(race: Race, rounds: int, seconds: float) -> float:
         rounds = min(rounds, 2)
         each = MILLION_TAKES[race.library.backend] if race.size == SMALL else 2.0
     return each * rounds * len(race.entrants)
+
+
+def count_all(measurer: Program, feeder: Program) -> None:
+    """Have the threads stop, and fail unless what they sent is what was received."""
+    feeder.tell("stop")
+    sent = feeder.expect("sent").split()[1]
+    received = measurer.expect("received").split()[1]
+    if received != sent:
+        raise Failed(f"{sent} messages were sent and {received} received")
 
 
 @contextlib.contextmanager

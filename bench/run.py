@@ -110,6 +110,8 @@ def report(case: Case) -> None:
     """One case in a few lines."""
     size = "" if case["size"] is None else f", {aims.size_text(case['size'])}"
     to = f" to {case['peers']}" if case["measure"] == "publish" else ""
+    if case["measure"] == "threads":
+        to = f" on {plan.sockets(case['peers'])}"
     over = f" over {case['transport']}" if case["transport"] else ""
     print(f"{case['library']}: {case['measure']}{to}{over}{size}, {case['mode']} ({case['unit']})")
     for name, result in case["results"].items():

@@ -2,12 +2,16 @@
  *
  *     PROGRAM LIBRARY measure|feed|both URL LEAST SIZE WORK SECONDS PEERS
  *
- * WORK is stream (PUSH to PULL), trips (REQ to REP and back), publish (PUB to as many SUB), open_close
- * or single (one message, sent when the program is told to on its standard input).
+ * WORK is stream (PUSH to PULL), trips (REQ to REP and back), publish (PUB to as many SUB), open_close,
+ * single (one message, sent when the program is told to on its standard input) or threads (stream from
+ * as many threads as BENCH_THREADS says, which share PEERS sockets out among themselves).
  *
  * `feed` sends, answers or publishes until it is killed. `measure` prints "ready" when it is open,
  * "started" after a warm-up, and "measured COUNT SECONDS" when SECONDS are over and at least LEAST
  * messages were counted. `both` is one process with a thread for each, over inproc.
+ *
+ * Threads feed until a line is read; "sent COUNT" is printed then, after each socket has sent one message
+ * that says so. Who measures goes on after its figures until it has these, and prints "received COUNT".
  *
  * The file that includes this one defines the type `port` and, on it, the seven operations below.
  */
@@ -34,19 +38,27 @@ static void port_close(port self);
 #define TICK 0.01  /* seconds: the clock is read about that often */
 #define PROBE 'p'
 #define BODY 'm'
+#define END 'e'   /* the last message of a socket that threads sent on */
+#define BURST 100 /* messages that a thread sends before it looks whether it is to stop */
 
 static bench_task task;
-static port mine, theirs, acks_in, acks_out, subscribers[MOST_PEERS];
+static port mine, theirs, acks_in, acks_out, subscribers[MOST_PEERS], shared[MOST_PEERS];
 static char *sent, *got, acks_url[256];
-static int peers, publishes, trips, opens, single, probing = 1;
+static int peers, publishes, trips, opens, single, threads, probing = 1;
 
 static void open_feeder(void)
 {
+    int i;
     if (publishes) {
         theirs = port_open(PUB);
         port_listen(theirs, task.url);
         acks_in = port_open(PULL);
         port_listen(acks_in, acks_url);
+    } else if (threads) {
+        for (i = 0; i < peers; i++) {
+            shared[i] = port_open(PUSH);
+            port_dial(shared[i], task.url);
+        }
     } else if (!opens) {
         theirs = port_open(trips ? REP : PUSH);
         port_dial(theirs, task.url);
@@ -100,12 +112,49 @@ static void publish(void)
     }
 }
 
+static volatile int told_to_stop;
+
+/* Returns how many it sent. */
+static void *send_until_told(void *number)
+{
+    port self = shared[(long)number % peers];
+    long count;
+    int i;
+    for (count = 0; !told_to_stop; count += BURST)
+        for (i = 0; i < BURST; i++)
+            port_send(self, sent, task.size);
+    return (void *)count;
+}
+
+static void feed_from_threads(void)
+{
+    pthread_t senders[MOST_PEERS];
+    void *count;
+    long i, total = 0;
+    for (i = 0; i < threads; i++)
+        pthread_create(&senders[i], NULL, send_until_told, (void *)i);
+    getchar();
+    told_to_stop = 1;
+    for (i = 0; i < threads; i++) {
+        pthread_join(senders[i], &count);
+        total += (long)count;
+    }
+    sent[0] = END;
+    for (i = 0; i < peers; i++)
+        port_send(shared[i], sent, task.size);
+    printf("sent %ld\n", total);
+    fflush(stdout);
+    pause();
+}
+
 static void *feed(void *unused)
 {
     char *reply = malloc(task.size + 1);
     (void)unused;
     if (publishes)
         publish();
+    if (threads)
+        feed_from_threads();
     if (single) {
         getchar();
         port_send(theirs, sent, task.size);
@@ -152,10 +201,24 @@ static long work(long count)
     return count;
 }
 
+static void count_the_rest(long done)
+{
+    int ended = 0;
+    while (ended < peers) {
+        port_recv(mine, got, task.size);
+        if (got[0] == END)
+            ended++;
+        else
+            done++;
+    }
+    printf("received %ld\n", done);
+    fflush(stdout);
+}
+
 static void measure(double seconds)
 {
     double started, took, warm = 0, enough = seconds / 5 > 0.05 ? seconds / 5 : 0.05;
-    long chunk = 1, done = 0;
+    long chunk = 1, before = 0, done = 0;
     int i;
     if (publishes) { /* everybody subscribed when everybody has a probe */
         for (i = 0; i < peers; i++)
@@ -164,7 +227,7 @@ static void measure(double seconds)
     }
     while (warm < enough && !single) {
         started = bench_now();
-        work(chunk);
+        before += work(chunk);
         took = bench_now() - started;
         warm += took;
         if (took < TICK)
@@ -179,6 +242,8 @@ static void measure(double seconds)
     } while (took < seconds || done < task.count);
     printf("measured %ld %.9f\n", done, took);
     fflush(stdout);
+    if (threads)
+        count_the_rest(before + done);
 }
 
 int main(int argc, char **argv)
@@ -196,9 +261,13 @@ int main(int argc, char **argv)
     publishes = strcmp(argv[6], "publish") == 0;
     single = strcmp(argv[6], "single") == 0;
     opens = strcmp(argv[6], "open_close") == 0;
+    if (strcmp(argv[6], "threads") == 0)
+        threads = atoi(getenv("BENCH_THREADS") ? getenv("BENCH_THREADS") : "1");
     peers = atoi(argv[8]);
     if (peers < 1 || peers > MOST_PEERS)
         bench_die("so many peers", peers);
+    if (threads < 0 || threads > MOST_PEERS)
+        bench_die("so many threads", threads);
     snprintf(acks_url, sizeof acks_url, "%s", getenv("BENCH_ACKS") ? getenv("BENCH_ACKS") : "");
     sent = task.body;
     got = malloc(task.size + 1);

@@ -13,12 +13,18 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 from packages import AWAITING, opener
 from works import AwaitedWork, BatchWork, Work, ameasure, measure
 
 PR_SET_PDEATHSIG = 1
+
+
+def give_up(error: BaseException | None) -> NoReturn:
+    """End the process, whichever thread fails; one line is what the parent shows of it."""
+    print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def open_work(role: str, work: Work) -> None:
@@ -88,11 +94,11 @@ def main() -> None:
         run(*arguments)
 
 
+threading.excepthook = lambda failure: give_up(failure.exc_value)
 try:
     main()
-except BaseException as error:  # one line is what the parent shows of it
-    print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-    os._exit(1)
+except BaseException as error:
+    give_up(error)
 # The measured process is looked at before it ends, and need not close what it has.
 sys.stdin.read()
 os._exit(0)

@@ -2,10 +2,12 @@
 
 `feed` sends, answers or publishes for ever. `work(count)` receives `count` messages or a few more,
 makes as many round trips, or opens and closes as many sockets, and returns how many it were.
+Threads feed until they are told to stop, and every message of theirs is counted.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -18,8 +20,11 @@ from packages import Port
 __all__ = ["AwaitedWork", "Work"]
 
 WINDOW = 100
-PROBE, BODY = b"p", b"m"
+PROBE, BODY, END = b"p", b"m", b"e"
 PAUSE = 0.02
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+BURST = 100
+"""Messages that a thread sends before it looks whether it is to stop."""
 
 
 class Work:
@@ -47,6 +52,8 @@ class Work:
         if self.name == "publish":
             self.theirs = self._listening("pub", self.url)
             self.acks_in = self._listening("pull", self.acks)
+        elif self.name == "threads":
+            self.shared = [self._dialing("push", self.url) for _ in range(self.peers)]
         elif self.name != "open_close":
             self.theirs = self._dialing("rep" if self.name == "trips" else "push", self.url)
 
@@ -72,6 +79,8 @@ class Work:
     def feed(self) -> None:
         if self.name == "publish":
             self._publish()
+        if self.name == "threads":
+            self._feed_from_threads()
         send, recv, body = self.theirs.send, self.theirs.recv, self.body
         if self.name == "single":
             sys.stdin.readline()
@@ -109,6 +118,42 @@ class Work:
         for _ in range(count):
             recv()
         return count
+
+    # Several threads that send, on one socket or on as many, until they are told to stop
+
+    def _feed_from_threads(self) -> None:
+        stop = threading.Event()
+        counts = [0] * THREADS
+
+        def feed(number: int) -> None:
+            send, body, sent = self.shared[number % self.peers].send, self.body, 0
+            while not stop.is_set():
+                for _ in range(BURST):
+                    send(body)
+                sent += BURST
+            counts[number] = sent
+
+        senders = [threading.Thread(target=feed, args=(number,)) for number in range(THREADS)]
+        for sender in senders:
+            sender.start()
+        sys.stdin.readline()
+        stop.set()
+        for sender in senders:
+            sender.join()
+        for port in self.shared:
+            port.send(END + self.body[1:])
+        print(f"sent {sum(counts)}", flush=True)
+        signal.pause()
+
+    def receive_rest(self) -> int:
+        """How many come until every socket has told that this is all."""
+        recv, ended, done = self.mine.recv, 0, 0
+        while ended < self.peers:
+            if bytes(memoryview(recv())[:1]) == END:
+                ended += 1
+            else:
+                done += 1
+        return done
 
     # Publishing: a window of messages, and the next once everybody has them
 
@@ -237,6 +282,7 @@ class Clock:
         self.seconds, self.least = seconds, least
         self.warm_up = max(seconds / 5, 0.05)
         self.chunk = 1
+        self.done = 0
         self._warm = 0.0
         self._began = time.perf_counter()
 
@@ -251,17 +297,16 @@ class Clock:
             self._began = time.perf_counter()
             return False
         print("started", flush=True)
-        self._done = 0
         self._began = time.perf_counter()
         return True
 
     def over(self, done: int) -> bool:
         """Asked after each chunk of `done` messages; tells the parent what was measured."""
         took = time.perf_counter() - self._began
-        self._done += done
-        if took < self.seconds or self._done < self.least:
+        self.done += done
+        if took < self.seconds or self.done < self.least:
             return False
-        print(f"measured {self._done} {took:.9f}", flush=True)
+        print(f"measured {self.done} {took:.9f}", flush=True)
         return True
 
 
@@ -270,10 +315,13 @@ def measure(work: Work, seconds: float, least: int) -> None:
     clock = Clock(seconds, least)
     if work.name == "single":
         clock.warm_up = 0
+    before = 0
     while not clock.warmed_up():
-        work.work(clock.chunk)
+        before += work.work(clock.chunk)
     while not clock.over(work.work(clock.chunk)):
         continue
+    if work.name == "threads":
+        print(f"received {before + clock.done + work.receive_rest()}", flush=True)
 
 
 async def ameasure(work: AwaitedWork, seconds: float, least: int) -> None:

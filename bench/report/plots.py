@@ -14,6 +14,8 @@ __all__ = ["OVERVIEW", "plot_name", "plots"]
 OVERVIEW = "overview.svg"
 FASTER = "Times as fast as C on the same library file"
 OVERVIEW_SIZE = 100
+ONE_THREAD = " one thread"
+"""How the names of those end that show what four threads are to one."""
 
 Group = Callable[[Case], str]
 
@@ -62,11 +64,15 @@ def _of_library(cases: Sequence[Case]) -> Mapping[str, tuple[str, list[Panel]]]:
     def subscribers(case: Case) -> str:
         return counted(case.peers, "subscriber")
 
+    def sockets(case: Case) -> str:
+        return counted(case.peers, "socket")
+
     awaited = {"throughput": "throughput", "round_trip": "round trip"}
     return {
         "throughput": ("throughput, PUSH to PULL", panels("throughput", over, _size)),
         "round_trip": ("round trips, REQ to REP and back", panels("round_trip", over, _size)),
         "publish": ("publishing, PUB to SUB", panels("publish", what, subscribers)),
+        "threads": ("four threads that send, PUSH to PULL", panels("threads", what, sockets)),
         "awaiting": (
             "awaited calls against C that blocks",
             [
@@ -84,7 +90,7 @@ def _grouped(cases: Iterable[Case], group: Group) -> Mapping[str, Mapping[str, S
     for case in cases:
         for name in case.results:
             spread = case.as_fast_as(name, "C")
-            if name == "C" or spread is None:
+            if name == "C" or name.endswith(ONE_THREAD) or spread is None:
                 continue
             if case.mode == "batch":
                 if not name.startswith("anymq"):

@@ -26,8 +26,10 @@ UNSAID = {
     "calls": {"", CALLS["one"]},
     "peers": {"1"},
     "subscribers": {""},
+    "sockets": {""},
 }
 """A column of which every row says the same and usual is left out."""
+PEERS = {"publish": "subscribers", "threads": "sockets"}
 UNITS = {"us": "µs", "s/million": "s per million messages", "messages/s": "messages a second"}
 
 
@@ -62,7 +64,9 @@ def cases_table(cases: Sequence[Case]) -> Iterator[str]:
 
 
 def peers_title(cases: Sequence[Case]) -> str:
-    return "subscribers" if {case.measure for case in cases} == {"publish"} else "peers"
+    """What the peers of these cases are, if they are the same in all."""
+    measures = {case.measure for case in cases}
+    return PEERS.get(measures.pop(), "peers") if len(measures) == 1 else "peers"
 
 
 def calls(case: Case) -> str:
@@ -96,7 +100,8 @@ def _place(case: Case) -> str:
         case.transport or "",
         "" if case.size is None else size(case.size),
         calls(case),
-        f"to {case.peers}" if case.peers > 1 else "",
+        f"to {case.peers}" if case.measure == "publish" and case.peers > 1 else "",
+        counted(case.peers, "socket") if case.measure == "threads" else "",
     ]
     return " ".join(filter(None, words))
 

@@ -20,6 +20,7 @@ def case(library: str, measure: str, speeds: dict[str, float], **more: Any) -> d
     unit, base = {
         "throughput": ("messages/s", 400_000.0),
         "publish": ("messages/s", 300_000.0),
+        "threads": ("messages/s", 350_000.0),
         "round_trip": ("us", 40.0),
         "cpu": ("s/million", 2.0),
         "memory": ("MiB", 30.0),
@@ -81,6 +82,11 @@ def cases(library: str) -> list[dict[str, Any]]:
     found += [
         case(library, "publish", one, transport="tcp", size=100, mode="one", peers=peers)
         for peers in (1, 8, 64)
+    ]
+    shared = {**one, "anymq one thread": 1.3, "C one thread": 1.2}
+    found += [
+        case(library, "threads", speeds, transport="tcp", size=100, mode="one", peers=peers)
+        for peers, speeds in ((1, shared), (4, one))
     ]
     found += [
         case(library, "cpu", one, transport="tcp", size=100, mode="one"),

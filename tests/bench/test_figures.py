@@ -8,7 +8,7 @@ from typing import Any
 import aims
 import pytest
 from figures import best, make_case, merge, ratio, spread
-from plan import MIB, Library, Selection, races
+from plan import MIB, ONE_THREAD, Library, Race, Selection, races, sockets
 
 ABOUT = {
     "library": "zmq",
@@ -154,6 +154,42 @@ def test_what_cannot_take_part_is_named_with_the_reason() -> None:
     chosen = Selection(measures=("throughput",), sizes=(100,), modes=("trio",))
     (race,) = races([library], chosen)
     assert race.absent["trio"] == {"a package": "is not installed"}
+
+
+def threads_of(kind: str, package: str, monkeypatch: pytest.MonkeyPatch) -> dict[int, Race]:
+    """The races of threads, by how many sockets these share."""
+    monkeypatch.setattr("plan.installed", lambda package: True)
+    library = Library(kind, kind, kind, "/no/file", (package,), ("tcp", "ipc"))
+    return {race.peers: race for race in races([library], Selection(measures=("threads",)))}
+
+
+@pytest.mark.parametrize(
+    ("kind", "package"), [("zmq", "pyzmq"), ("nng", "pynng"), ("nanomsg", "nnpy")]
+)
+def test_threads_share_one_socket_or_have_one_each(
+    kind: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = threads_of(kind, package, monkeypatch)
+    assert set(found) == {1, 4}
+    for race in found.values():
+        assert (race.transport, race.size, list(race.absent)) == ("tcp", 100, ["one"])
+        assert race.title.endswith(f"4 threads on {sockets(race.peers)}")
+    assert [(e.label, e.threads) for e in found[4].entrants] == [
+        ("anymq", 4),
+        ("C", 4),
+        (package, 4),
+    ]
+    assert {e.label for e in found[1].entrants if e.threads == 1} == {
+        "anymq one thread",
+        "C one thread",
+    }
+    sharing = [e.label for e in found[1].entrants if e.threads == 4]
+    if kind == "zmq":
+        assert sharing == ["anymq"]
+        assert found[1].absent["one"] == {"C": ONE_THREAD, package: ONE_THREAD}
+    else:
+        assert sharing == ["anymq", "C", package]
+        assert found[1].absent["one"] == {}
 
 
 def test_every_aim_is_about_a_case_that_the_whole_plan_has() -> None:

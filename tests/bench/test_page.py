@@ -132,6 +132,8 @@ def test_sections_and_units(text: str) -> None:
     assert "messages a second; more is better" in section(zmq, "### Throughput")
     assert "µs; less is better" in section(zmq, "### Round trips")
     assert "| over | size | subscribers |" in section(zmq, "### Publishing")
+    assert "| over | size | sockets |" in section(zmq, "### Threads")
+    assert "| tcp | 100 B | 4 |" in section(zmq, "### Threads")
     assert "| tcp | 100 B | trio |" in section(zmq, "### Awaiting")
     cost = section(zmq, "### Processor time and memory")
     assert "s per million messages; less" in cost
@@ -145,6 +147,24 @@ def test_who_was_not_measured_is_told(text: str) -> None:
     assert "- pyzmq (tcp 100 B one a call): it takes | no such messages" in throughput
     [row] = [line for line in throughput.splitlines() if line.startswith("| tcp | 100 B | one")]
     assert "|  |" in row
+
+
+def test_who_does_not_share_a_socket_among_threads_is_told(folder: Path, run: Run) -> None:
+    results = made.results()
+    [shared] = [
+        case
+        for case in results["cases"]
+        if (case["library"], case["measure"], case["peers"]) == ("zmq", "threads", 1)
+    ]
+    for name in ("C", "pyzmq"):
+        del shared["results"][name], shared["ratios"][name]
+        shared["skipped"][name] = "a socket is for one thread"
+    write(folder, results)
+    assert run() == 0
+    text = (folder / "page.md").read_text(encoding="utf-8")
+    threads = section(section(text, "## libzmq"), "### Threads")
+    assert "- C (tcp 100 B one a call 1 socket): a socket is for one thread" in threads
+    assert "- pyzmq (tcp 100 B one a call 1 socket): a socket is for one thread" in threads
 
 
 def test_a_measure_that_nobody_knew(folder: Path, run: Run) -> None:
@@ -230,7 +250,7 @@ def charts(folder: Path) -> dict[str, ET.Element]:
 def test_plots_are_those_that_the_page_shows(folder: Path, text: str) -> None:
     shown = set(re.findall(r"\]\(plots/([\w-]+\.svg)\)", text))
     assert shown == set(charts(folder))
-    assert len(shown) == 1 + 4 * len(made.OTHERS)
+    assert len(shown) == 1 + 5 * len(made.OTHERS)
 
 
 def test_no_text_is_cut_off(folder: Path, text: str) -> None:
@@ -269,6 +289,14 @@ def test_plots_show_the_distance_from_c(folder: Path, text: str) -> None:
     assert len(told) == 2, "over tcp and over ipc"
     assert all(0.5 < float(title.split()[3]) < 0.7 for title in told), "slower than C, below it"
     assert case["ratios"]["pyzmq"]["median"] < 1, "though its ratio is one of times"
+
+
+def test_plots_of_threads_leave_out_what_one_thread_does(folder: Path, text: str) -> None:
+    root = charts(folder)["threads-zmq.svg"]
+    titles = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert any(title.startswith("1 socket: anymq: ") for title in titles)
+    assert any(title.startswith("4 sockets: pyzmq: ") for title in titles)
+    assert not any("one thread" in title for title in titles)
 
 
 def test_times_are_turned_into_speeds() -> None:

@@ -304,6 +304,13 @@ class Sockets:
             taken.close()
 
 
+def small_buffers(sockets: Sockets, protocol: str) -> dict[str, int]:
+    """Options that keep buffers small, as far as sockets of this protocol have them."""
+    with anymq.Socket(protocol, backend=sockets.backend) as socket:
+        options = socket.options
+    return {n: 2 for n in ("send_buffer", "recv_buffer") if options[n].mapping is not None}
+
+
 def open_contexts(socket: anymq.Socket, count: int = 1) -> list[anymq.Context]:
     """So many contexts of a socket; where this library has none for its protocol the test ends."""
     try:
@@ -443,6 +450,7 @@ __all__ = [
     "no_more",
     "open_contexts",
     "run_program",
+    "small_buffers",
     "start_program",
     "subscriptions_settled",
     "threads",

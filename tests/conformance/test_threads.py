@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import threading
+from functools import partial
 
 import pytest
 
 import anymq
 
-from .support import LIMIT, Pattern, Sockets
+from .support import LIMIT, Pattern, Sockets, small_buffers
 
 EACH = 500
 """Messages that each sending thread sends."""
@@ -107,6 +108,26 @@ def test_both_directions_at_once(sockets: Sockets) -> None:
         assert [int(socket.recv()) for _ in range(EACH)] == list(range(EACH))
 
     together(lambda: send(one), lambda: send(other), lambda: receive(one), lambda: receive(other))
+
+
+@pytest.mark.patterns("pair-pair", "dealer-dealer", "pair1-pair1")
+def test_none_of_many_that_wait_is_left_asleep(sockets: Sockets, pattern: Pattern) -> None:
+    """Where there is room for little, all threads wait now and then, for room or for a message."""
+    small = small_buffers(sockets, pattern.sender)
+    one, other = sockets.pair(pattern.sender, pattern.receiver, a=small, b=small)
+
+    def send(socket: anymq.Socket) -> None:
+        for i in range(EACH):
+            socket.send(b"%d" % i)
+
+    def receive(socket: anymq.Socket) -> None:
+        for _ in range(EACH):
+            got[socket].append(socket.recv())
+
+    got: dict[anymq.Socket, list[bytes]] = {one: [], other: []}
+    together(*(partial(work, side) for side in [*got] * 3 for work in (send, receive)))
+    for received in got.values():
+        assert collections.Counter(received) == {b"%d" % i: 3 for i in range(EACH)}
 
 
 def test_sending_while_another_thread_waits_to_receive(sockets: Sockets) -> None:

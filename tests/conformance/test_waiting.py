@@ -11,7 +11,7 @@ import pytest
 
 import anymq
 
-from .support import LIMIT, Pattern, Sockets, fill
+from .support import LIMIT, Pattern, Sockets, fill, small_buffers
 from .timing import timely
 
 WAITING = pytest.mark.patterns(
@@ -95,13 +95,6 @@ def test_a_full_pipe_blocks_until_the_peer_reads(sockets: Sockets, pattern: Patt
     assert receiver.recv() == b"last"
     thread.join(LIMIT)
     assert not thread.is_alive()
-
-
-def small_buffers(sockets: Sockets, protocol: str) -> dict[str, int]:
-    """Options that keep buffers small, as far as sockets of this protocol have them."""
-    with anymq.Socket(protocol, backend=sockets.backend) as socket:
-        options = socket.options
-    return {n: 2 for n in ("send_buffer", "recv_buffer") if options[n].mapping is not None}
 
 
 # Time-outs

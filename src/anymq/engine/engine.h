@@ -57,6 +57,7 @@ typedef struct Handle {
     char answers;        /* REQ, SURVEYOR: what is received belongs to what was sent last */
     atomic_int wake;     /* descriptor that ends polls, -1 until somebody waits */
     int waiting[3];      /* how many wait to read (1) or write (2); guarded by lock */
+    atomic_bool woken;   /* `wake` is set, or whoever clears it has yet to look */
     pthread_mutex_t lock;
     Stash *stash;        /* guarded by lock */
     atomic_int stashed;

@@ -6,7 +6,7 @@
  *
  * With an edge-triggered descriptor (libzmq) any call may consume the edge that another thread
  * sleeps for. So whoever has used the socket looks at its events before unlocking and wakes those
- * who wait for what is ready; they do the same in turn.
+ * who wait for what is ready; they do the same in turn. They are woken once, until one of them comes.
  *
  * Only the main thread runs Python's signal handlers. It never sleeps longer than a slice, because
  * the system may deliver a signal to any thread, or just before the sleep begins.
@@ -37,17 +37,21 @@ static void tell(Handle *h, int ready)
     int told = ready & atomic_load_explicit(&h->watched, memory_order_relaxed);
     if (told)
         amq_watches_tell(h, told);
-    if ((ready & ANYMQ_READABLE && h->waiting[ANYMQ_READABLE]) ||
-        (ready & ANYMQ_WRITABLE && h->waiting[ANYMQ_WRITABLE]))
+    bool wanted = (ready & ANYMQ_READABLE && h->waiting[ANYMQ_READABLE]) ||
+                  (ready & ANYMQ_WRITABLE && h->waiting[ANYMQ_WRITABLE]);
+    if (wanted && !atomic_exchange(&h->woken, true))
         amq_wake_set(atomic_load(&h->wake));
 }
 
-/* The same after the socket was used. */
+/* The same after the socket was used. While somebody woken has yet to look there is nothing to add: that
+ * thread comes here, too. Else each message sent meanwhile would cost three system calls. */
 static void settle(Handle *h)
 {
-    if (h->traits & ANYMQ_EDGE &&
-        (h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE] |
-         atomic_load_explicit(&h->watched, memory_order_relaxed)) != 0)
+    if (!(h->traits & ANYMQ_EDGE))
+        return;
+    bool sleepers = (h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE]) != 0;
+    if ((sleepers && !atomic_load(&h->woken)) ||
+        atomic_load_explicit(&h->watched, memory_order_relaxed) != 0)
         tell(h, h->ops->events(h->sock));
 }
 
@@ -149,8 +153,10 @@ int amq_pause(Handle *h, int fd, int64_t ns, PyThreadState **thread)
     int ready = amq_poll(fd, wake, ns);
     if (!amq_is_open(h))
         return ANYMQ_INTERRUPTED;
-    if (ready > 0 && ready & 2)
+    if (ready > 0 && ready & 2) {
         amq_wake_clear(wake);
+        atomic_store(&h->woken, false); /* only now: else one set in between could be cleared unseen */
+    }
     if (main && (ready <= 0 || amq_now() - checked >= SLICE)) {
         checked = amq_now();
         if (amq_check_signals(h, thread) != 0)
