@@ -113,7 +113,8 @@ def _verdict(lines: Sequence[str]) -> list[str]:
     if not named:
         crash = [line for line in lines if any(word in line for word in WORDS_OF_A_CRASH)]
         tests = [line for line in lines if line.startswith("tests/")]
-        named = [line.rstrip() for line in (*tests[-1:], *crash)] if crash else []
+        told = dict.fromkeys(line.rstrip() for line in (*tests[-1:], *crash))
+        named = list(told) if crash else []
     return (named or [line.rstrip() for line in lines])[-TOLD_OF_A_FAILURE:]
 
 

@@ -51,18 +51,21 @@ def test_dial_before_listen_inside_the_process(sockets: Sockets, transport: str)
     assert pull.recv() == b"hello"
 
 
+@pytest.mark.requires("protocol.req", "protocol.rep")
 @pytest.mark.transports("tcp", "ipc", "ws", "abstract")
 def test_connects_again_when_the_listener_restarts(sockets: Sockets, transport: str) -> None:
-    pull = sockets.open("pull")
-    url = pull.listen(sockets.url(transport)).url
-    push = sockets.open("push", dial=url, **FAST)
+    rep = sockets.open("rep")
+    url = rep.listen(sockets.url(transport)).url
+    req = sockets.open("req", dial=url, **FAST)
     for i in range(3):
-        push.wait_for_peers(timeout=LIMIT)
-        push.send(b"%d" % i)
-        assert pull.recv() == b"%d" % i
-        pull.close()
-        eventually(lambda: push.peers == 0)
-        pull = listening(sockets, "pull", url)
+        req.wait_for_peers(timeout=LIMIT)
+        req.send(b"%d" % i)
+        assert rep.recv() == b"%d" % i
+        rep.send(b"yes")
+        assert req.recv() == b"yes"
+        rep.close()
+        eventually(lambda: req.peers == 0)
+        rep = listening(sockets, "rep", url)
 
 
 @pytest.mark.requires("protocol.req", "protocol.rep")

@@ -69,5 +69,7 @@ def test_closing_a_socket_that_is_being_sent_to(
     name: str, how: str, kind: str, sender: str, transport: str, size: int
 ) -> None:
     build = open_build(name)
+    if kind == "sub" and build.library.version < (1, 11):
+        pytest.skip("a flooded SUB of nng before 1.11 may hang in closing: docs/semantics.md")
     out = run_program(build, FLOOD, kind, sender, str(size), transport, how, limit=30)
     assert "done" in out

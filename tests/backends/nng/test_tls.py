@@ -132,8 +132,8 @@ def test_accepted(secure: Sockets, server: TLSConfig, client: TLSConfig) -> None
     ids=["authority", "host", "server_name", "no client certificate", "unknown client"],
 )
 def test_refused(secure: Sockets, transport: str, server: TLSConfig, client: TLSConfig) -> None:
-    if transport == "wss" and secure.backend.library.version[:2] == (1, 11):
-        pytest.skip("nng 1.11 may end the process when a wss handshake fails: docs/semantics.md")
+    if transport == "wss" and secure.backend.library.version < (2,):
+        pytest.skip("nng 1 may end the process when a wss handshake fails: docs/semantics.md")
     pull = secure.open("pull", tls=server)
     push = secure.open("push", tls=client)
     url = pull.listen(secure.url(transport)).url
