@@ -119,14 +119,12 @@ static int wait_send(void *socket, anymq_msg *m, int timeout_ms)
 {
     anymq_nng_socket *s = socket;
 
-    return s->flags & NNG_TO_ASKER ? send_answer(s, m, timeout_ms) : anymq_nng_wait_send(s, m, timeout_ms);
+    return s->flags & NNG_TO_ASKER ? send_answer(s, m, timeout_ms) : anymq_nng_send(s, m, timeout_ms);
 }
 
 static int try_send(void *socket, anymq_msg *m)
 {
-    anymq_nng_socket *s = socket;
-
-    return s->flags & NNG_TO_ASKER ? send_answer(s, m, 0) : anymq_nng_try_send(s, m);
+    return wait_send(socket, m, 0);
 }
 
 static int wait_fd(void *socket, int direction)

@@ -53,9 +53,9 @@ static void received(void *arg)
 
     pthread_mutex_lock(&reply->lock);
     reply->done = 1;
-    pthread_cond_broadcast(&reply->changed);
     tell_loops(reply);
     pthread_mutex_unlock(&reply->lock);
+    pthread_cond_broadcast(&reply->changed); /* unlocked, for who wakes wants the lock */
 }
 
 int anymq_nng_reply_init(anymq_nng_socket *s)
@@ -174,7 +174,8 @@ static int outcome(anymq_nng_socket *s, int result)
     return result;
 }
 
-/* With the socket's lock held, when the callback has run. */
+/* With the socket's lock held, when the callback has told of it. It may still be on its way out, which
+ * need not be waited for: it touches nothing any more, and nng lets another receive begin meanwhile. */
 static int collect(anymq_nng_socket *s, anymq_msg *m)
 {
     const nng_table *fn = &s->library->fn;
@@ -182,7 +183,6 @@ static int collect(anymq_nng_socket *s, anymq_msg *m)
     nng_msg *message;
     int result;
 
-    fn->aio_wait(reply->aio); /* the callback may still be on its way out */
     result = nng_receive_result(fn, reply->aio);
     message = result == 0 ? fn->aio_get_msg(reply->aio) : NULL;
     fn->aio_set_msg(reply->aio, NULL);
@@ -314,8 +314,8 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
             return ANYMQ_INTERRUPTED;
         }
         if (!reply->active) {
-            if (timeout_ms == 0 && may_attempt(s)) {
-                result = attempt(s, m);
+            result = may_attempt(s) ? attempt(s, m) : ANYMQ_AGAIN;
+            if (result != ANYMQ_AGAIN || (timeout_ms == 0 && may_attempt(s))) {
                 pthread_mutex_unlock(&s->lock);
                 return result;
             }
@@ -332,6 +332,7 @@ int anymq_nng_reply_recv(anymq_nng_socket *s, anymq_msg *m, int timeout_ms)
         reply->waiters--;
         if (!done && takes_any(s) && reply->active && reply->waiters == 0 && !reply->wanted) {
             fn->aio_abort(reply->aio, NNG_ECANCELED);
+            fn->aio_wait(reply->aio); /* for the callback that tells of that, too */
             result = collect(s, m);
             pthread_mutex_unlock(&s->lock);
             return result;

@@ -108,20 +108,19 @@ void anymq_nng_note_received(anymq_nng_socket *s, const anymq_msg *m)
  * must not be tried without patience: the peer's next request may arrive before nng has noted that
  * the last reply has left. BUS and its like wait for nobody, but hand a message to another of nng's
  * threads. */
-int anymq_nng_try_send(void *socket, anymq_msg *m)
+int anymq_nng_send(void *socket, anymq_msg *m, int timeout_ms)
 {
     anymq_nng_socket *s = socket;
     int patience = s->flags & NNG_TO_ASKER ? REPLY_PATIENCE_MS : s->flags & NNG_TO_ALL ? HAND_OVER_MS : 0;
 
-    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, 0) : anymq_nng_wait_send(s, m, patience);
+    if (atomic_load(&s->posts.begun))
+        return anymq_nng_post(s, m, timeout_ms);
+    return anymq_nng_wait_send(s, m, timeout_ms >= 0 && timeout_ms < patience ? patience : timeout_ms);
 }
 
-static int wait_send(void *socket, anymq_msg *m, int timeout_ms)
+static int try_send(void *socket, anymq_msg *m)
 {
-    anymq_nng_socket *s = socket;
-
-    return atomic_load(&s->posts.begun) ? anymq_nng_post(s, m, timeout_ms)
-                                        : anymq_nng_wait_send(s, m, timeout_ms);
+    return anymq_nng_send(socket, m, 0);
 }
 
 int anymq_nng_try_recv(void *socket, anymq_msg *m)
@@ -280,10 +279,10 @@ void anymq_nng_fill_ops(anymq_ops *ops)
         .msg_init = anymq_nng_message_init,
         .msg_release = anymq_nng_message_release,
         .msg_free = anymq_nng_message_free,
-        .try_send = anymq_nng_try_send,
+        .try_send = try_send,
         .try_recv = anymq_nng_try_recv,
         .wait_fd = anymq_nng_wait_fd,
-        .wait_send = wait_send,
+        .wait_send = anymq_nng_send,
         .wait_recv = anymq_nng_wait_recv,
         .interrupt = anymq_nng_interrupt,
         .drained = anymq_nng_drained,

@@ -169,7 +169,7 @@ int anymq_nng_message_init(void *socket, anymq_msg *m, const void *header, size_
                            const void *data, size_t size);
 void anymq_nng_message_release(void *socket, anymq_msg *m);
 void anymq_nng_message_free(const anymq_ops *ops, anymq_msg *m); /* its socket may be closed */
-int anymq_nng_try_send(void *socket, anymq_msg *m);
+int anymq_nng_send(void *socket, anymq_msg *m, int timeout_ms); /* try (0 ms) or wait */
 int anymq_nng_try_recv(void *socket, anymq_msg *m);
 
 static inline void nng_submit_send(anymq_nng_socket *s, nng_aio *aio)

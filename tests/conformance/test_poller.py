@@ -51,6 +51,16 @@ def test_a_message_makes_a_socket_readable(
     assert poller.poll(0) == []
 
 
+def test_what_is_there_is_received_however_short_the_time_is(
+    sockets: Sockets, pattern: Pattern, poller: Poller
+) -> None:
+    one, other = sockets.pair(pattern.sender, pattern.receiver)
+    poller.register(other)
+    one.send(b"x")
+    assert poller.poll(LIMIT) == [(other, READ)]
+    assert other.recv(timeout=1e-9) == b"x"
+
+
 @pytest.mark.patterns("req-rep", "surveyor-respondent")
 def test_an_answer_makes_a_socket_readable(
     sockets: Sockets, pattern: Pattern, poller: Poller

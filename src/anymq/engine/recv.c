@@ -40,9 +40,11 @@ static bool grow(ReceiveOperation *op)
     return true;
 }
 
-/* Take the stash's first message if it fits the operation. */
+/* Take the stash's first message if there is one and it fits the operation. */
 static int take_stashed(Handle *h, ReceiveOperation *op)
 {
+    if (!atomic_load_explicit(&h->stashed, memory_order_relaxed))
+        return ANYMQ_AGAIN;
     Stash *entry = amq_stash_pop(h);
     if (entry == NULL)
         return ANYMQ_AGAIN;
@@ -96,14 +98,12 @@ static int keep_multipart(Handle *h, const anymq_msg *first)
 static int attempt_recv(Handle *h, Operation *base)
 {
     ReceiveOperation *op = (ReceiveOperation *)base;
-    if (atomic_load_explicit(&h->stashed, memory_order_relaxed)) {
-        int result = take_stashed(h, op);
-        if (result != ANYMQ_AGAIN)
-            return result;
-    }
+    int result = take_stashed(h, op);
+    if (result != ANYMQ_AGAIN)
+        return result;
     if (op->parts) {
         if (op->count == 0) {
-            int result = h->ops->try_recv(h->sock, &op->messages[0]);
+            result = h->ops->try_recv(h->sock, &op->messages[0]);
             if (result != ANYMQ_OK)
                 return result;
             op->count = 1;
@@ -112,7 +112,7 @@ static int attempt_recv(Handle *h, Operation *base)
     }
     while (op->count < op->room) {
         anymq_msg *m = &op->messages[op->count];
-        int result = h->ops->try_recv(h->sock, m);
+        result = h->ops->try_recv(h->sock, m);
         if (result == ANYMQ_OK && m->flags & ANYMQ_MORE)
             result = keep_multipart(h, m);
         if (result != ANYMQ_OK)
@@ -125,7 +125,10 @@ static int attempt_recv(Handle *h, Operation *base)
 static int native_recv(Handle *h, Operation *base, int ms)
 {
     ReceiveOperation *op = (ReceiveOperation *)base;
-    int result = h->ops->wait_recv(h->sock, &op->messages[0], ms);
+    int result = take_stashed(h, op);
+    if (result != ANYMQ_AGAIN)
+        return result;
+    result = h->ops->wait_recv(h->sock, &op->messages[0], ms);
     if (result == ANYMQ_OK) {
         op->count = 1;
         if (op->room > 1 && !op->parts)

@@ -1,8 +1,8 @@
 /* Trying and waiting.
  *
- * An operation is attempted first and waits only when the library says that it would block. There
- * are two kinds of waits. Readiness: poll the library's descriptor together with the handle's
- * wake-up, then attempt again. Native: let the library block, in slices where signals matter.
+ * There are two kinds of waits. Readiness: attempt, and while the library says that it would block, poll
+ * its descriptor together with the handle's wake-up, then attempt again. Native: let the library attempt
+ * and block, in slices where signals matter.
  *
  * With an edge-triggered descriptor (libzmq) any call may consume the edge that another thread
  * sleeps for. So whoever has used the socket looks at its events before unlocking and wakes those
@@ -175,14 +175,18 @@ static int64_t time_left(int64_t deadline)
     return left > 0 ? left : 0;
 }
 
-/* Let the library block. */
-static int run_native(Handle *h, Operation *op, int64_t deadline, PyThreadState **thread)
+static int64_t deadline_of(int64_t timeout)
+{
+    return timeout < 0 ? INT64_MAX : amq_now() + timeout;
+}
+
+/* Let the library block. That is an attempt, too, so that none is made before; and so it is asked once at
+ * least, however short the time is. */
+static int run_native(Handle *h, Operation *op, int64_t timeout, PyThreadState **thread)
 {
     bool main = amq_in_main_thread();
-    for (;;) {
-        int64_t left = time_left(deadline);
-        if (left == 0)
-            return ANYMQ_AGAIN;
+    int64_t deadline = deadline_of(timeout);
+    for (int64_t left = timeout; left != 0; left = time_left(deadline)) {
         if (main && (left < 0 || left > SLICE))
             left = SLICE;
         int64_t ms = left < 0 ? -1 : (left + NS_PER_MS - 1) / NS_PER_MS;
@@ -194,6 +198,7 @@ static int run_native(Handle *h, Operation *op, int64_t deadline, PyThreadState 
         if (!amq_is_open(h))
             return ANYMQ_INTERRUPTED;
     }
+    return ANYMQ_AGAIN;
 }
 
 /* Poll and attempt, after a first attempt that failed. Where that could not enlist the sleeper,
@@ -238,23 +243,24 @@ static int run_readiness(Handle *h, Operation *op, int64_t deadline, Sleeper *s,
  * alone where attempts are quick. */
 int amq_run(Handle *h, Operation *op, int64_t timeout)
 {
-    bool waits = timeout != 0, native = h->traits & ANYMQ_NATIVE_WAIT;
-    bool quick = op->brief && h->traits & ANYMQ_SHORT_TRY;
+    bool waits = timeout != 0, native = waits && h->traits & ANYMQ_NATIVE_WAIT;
+    bool quick = op->brief && h->traits & ANYMQ_SHORT_TRY && !native;
     Sleeper sleeper = {-1, false};
     PyThreadState *thread = quick ? NULL : PyEval_SaveThread();
-    if (quick)
-        amq_lock(h);
-    else
-        amq_lock_raw(h);
-    int result = attempt_and_unlock(h, op, waits && !native ? &sleeper : NULL);
-    if (result == ANYMQ_AGAIN && waits) {
-        if (thread == NULL)
-            thread = PyEval_SaveThread();
-        int64_t deadline = timeout < 0 ? INT64_MAX : amq_now() + timeout;
-        if (native)
-            result = run_native(h, op, deadline, &thread);
+    int result;
+    if (native) {
+        result = run_native(h, op, timeout, &thread);
+    } else {
+        if (quick)
+            amq_lock(h);
         else
-            result = run_readiness(h, op, deadline, &sleeper, &thread);
+            amq_lock_raw(h);
+        result = attempt_and_unlock(h, op, waits ? &sleeper : NULL);
+        if (result == ANYMQ_AGAIN && waits) {
+            if (thread == NULL)
+                thread = PyEval_SaveThread();
+            result = run_readiness(h, op, deadline_of(timeout), &sleeper, &thread);
+        }
     }
     if (thread != NULL)
         PyEval_RestoreThread(thread);

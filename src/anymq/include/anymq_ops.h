@@ -118,8 +118,8 @@ typedef struct anymq_ops {
     int (*wait_fd)(void *sock, int direction);
     int (*events)(void *sock);
 
-    /* Native waits (ANYMQ_NATIVE_WAIT only): as try_*, but block for up to timeout_ms (< 0: no limit);
-     * ANYMQ_AGAIN when the time is over, ANYMQ_INTERRUPTED after interrupt(). A message is never
+    /* Native waits (ANYMQ_NATIVE_WAIT only): as try_*, which is not called before them, but block for up
+     * to timeout_ms (< 0: no limit; never 0); ANYMQ_AGAIN when the time is over, ANYMQ_INTERRUPTED after interrupt(). A message is never
      * lost between a time-out and its arrival. Called without the interpreter lock. */
     int (*wait_send)(void *sock, anymq_msg *m, int timeout_ms);
     int (*wait_recv)(void *sock, anymq_msg *m, int timeout_ms);
