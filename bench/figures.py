@@ -94,6 +94,7 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     cases = {case_key(case): case for case in [*old["cases"], *new["cases"]]}
     return {
         **new,
+        "machine": old["machine"],  # with its load before all of it
         "rounds": max(old["rounds"], new["rounds"]),
         "seconds": old["seconds"] + new["seconds"],
         "libraries": {**old["libraries"], **new["libraries"]},

@@ -23,7 +23,7 @@ Group = Callable[[Case], str]
 def plots(results: Results) -> Mapping[str, str]:
     """Every chart by the name of its file."""
     rounds = counted(results.rounds, "round")
-    explained = f"{FASTER}; medians and extremes of {rounds}, logarithmic scale."
+    explained = f"{FASTER}; medians and extremes of up to {rounds}, logarithmic scale."
     charts = {
         OVERVIEW: Chart(
             f"{OVERVIEW_SIZE}-byte messages over tcp, by library",

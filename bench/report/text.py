@@ -200,7 +200,7 @@ def _method(results: Results, source: str, method: str) -> Iterator[str]:
         "## How it was measured",
         "",
         f"Sender and receiver are two processes; all contestants of a comparison use the same "
-        f"library file, and take turns, {counted(results.rounds, 'round')}; all of it took "
+        f"library file, and take turns, up to {counted(results.rounds, 'round')}; all of it took "
         f"{counted(results.seconds / 60, 'minute')}. A number is the median of its rounds. A "
         f"ratio is taken within each round, so that whatever else the machine did falls on both; "
         f"its median stands before its extremes: 1.20 (1.15–1.26). In the plots C is the line at "

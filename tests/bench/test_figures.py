@@ -116,8 +116,11 @@ def test_parts_are_joined_and_the_later_case_counts() -> None:
     joined = merge(part({"anymq": [1.0]}), part({"anymq": [2.0]}))
     assert [one["results"]["anymq"]["values"] for one in joined["cases"]] == [[2.0]]
     assert joined["seconds"] == 20.0
-    joined = merge(part({"anymq": [1.0]}), part({"anymq": [2.0]}, transport="ipc"))
+    later = part({"anymq": [2.0]}, transport="ipc")
+    later["machine"] = {**later["machine"], "load_before": 2.0}
+    joined = merge(part({"anymq": [1.0]}), later)
     assert len(joined["cases"]) == 2
+    assert joined["machine"]["load_before"] == 0.0
 
 
 @pytest.mark.parametrize(
