@@ -178,7 +178,10 @@ def _machine(results: Results) -> Iterator[str]:
         f"load {machine.load_before:.2f} before the run."
     )
     if machine.load_before > BUSY * machine.cores:
-        yield "**Other work ran on this machine at that time: the numbers mean little.**"
+        yield (
+            "**That is much: either a part of this benchmark had just ended, or other work ran, "
+            "and then the numbers mean little.**"
+        )
     yield from (
         "",
         *table(
