@@ -29,6 +29,9 @@ RETRY = 0.005
 SOON = 0.0003
 """Seconds; when the last answer took less, the next is looked for so long before a task sleeps."""
 
+_looking: set[Any] = set()
+"""Loops in which a task looks: one at a time, for where more of them wait there is other work."""
+
 T = TypeVar("T")
 
 
@@ -140,7 +143,7 @@ class Waits(Turns, ABC):
         queue.append(waiter)
         clock = Clock(timeout)
         asked = self._sent != self.handle.sent
-        soon = asked and self._answers_soon
+        soon = asked and self._answers_soon and self.loop not in _looking
         self._answers_soon, self._sent = False, self.handle.sent
         if len(queue) == 1 and not (soon and await self._look(waiter, queue, clock)):
             self._want(queue)
@@ -214,6 +217,7 @@ class Waits(Turns, ABC):
         until = clock.began + SOON
         if clock.end is not None and clock.end < until:
             until = clock.end
+        _looking.add(self.loop)
         try:
             while monotonic() < until:
                 sched_yield()  # whoever works at the answer comes first
@@ -228,6 +232,8 @@ class Waits(Turns, ABC):
             if not self.ended:
                 self.forsake(waiter, queue)
             raise
+        finally:
+            _looking.discard(self.loop)
         return False
 
     def _want(self, queue: Queue) -> None:
