@@ -1,0 +1,83 @@
+"""A wake-up that one thread has taken reaches the others, even when its signal handler raises."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.support import Sockets, run_program
+from tests.libraries.making import compile_library
+
+GATE = """\
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <signal.h>
+
+static sem_t arrived, let_go;
+
+__attribute__((constructor)) static void prepare(void)
+{
+    sem_init(&arrived, 0, 0);
+    sem_init(&let_go, 0, 0);
+}
+
+void gate_wait(void) { sem_wait(&arrived); }
+void gate_open(void) { sem_post(&let_go); }
+
+/* Threads that wait without a limit, as the main thread never does, stand before the gate first; the main
+ * thread gets a signal in the moment in which it has seen the wake-up. */
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *limit, const sigset_t *mask)
+{
+    int (*real)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+    real = dlsym(RTLD_NEXT, "ppoll");
+    if (limit == NULL) {
+        sem_post(&arrived);
+        sem_wait(&let_go);
+    }
+    int ready = real(fds, count, limit, mask);
+    if (limit != NULL && ready > 0 && fds[1].revents)
+        raise(SIGALRM);
+    return ready;
+}
+"""
+
+PROGRAM = """
+import ctypes
+gate = ctypes.CDLL(None)
+class Mine(Exception):
+    pass
+def handler(*_):
+    raise Mine
+signal.signal(signal.SIGALRM, handler)
+pull = open_socket("pull", listen="inproc://handing-on")
+push = open_socket("push", dial="inproc://handing-on")
+got = []
+thread = threading.Thread(target=lambda: got.append(pull.recv(timeout=None)), daemon=True)
+thread.start()
+gate.gate_wait()
+push.send(b"for the other thread")
+while pull._handle.next_event(0) is not None:
+    pass
+raised = False
+try:
+    {wait}
+except Mine:
+    raised = True
+gate.gate_open()
+thread.join(LIMIT)
+print(raised, got, flush=True)
+os._exit(0 if raised and got == [b"for the other thread"] else 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "wait", ["pull.wait_for_peers(5, timeout=None)", "pull._handle.next_event(None)"]
+)
+def test_a_wait_that_a_handler_ends(sockets: Sockets, tmp_path: Path, wait: str) -> None:
+    """The wait takes the wake-up that was meant for a receive, and has no time to look for news."""
+    env = {**os.environ, "LD_PRELOAD": str(compile_library(GATE, tmp_path))}
+    run_program(sockets.backend, PROGRAM.format(wait=wait), env=env)
