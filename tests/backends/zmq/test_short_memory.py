@@ -7,24 +7,51 @@ import pytest
 from tests.conformance.support import LIMIT, Sockets
 
 
-@pytest.mark.parametrize("size", [100, 100_000])
-def test_a_batch_stays_receivable(sockets: Sockets, size: int) -> None:
-    """Whichever allocation it is that fails. Over inproc a message that was sent is there."""
+@pytest.mark.parametrize(("size", "count"), [(100, 140), (100_000, 70)])
+def test_a_batch_stays_receivable(sockets: Sockets, size: int, count: int) -> None:
+    """Whichever allocation it is that fails: what was made of the batch before that is returned, and the
+    rest comes next. Over inproc a message that was sent is there."""
     hooks = pytest.importorskip("_testcapi")
     push, pull = sockets.pair("push", "pull", "inproc")
-    bodies = [bytes([i]) * size for i in range(10)]
-    failed = 0
-    for start in range(20):
+    bodies = [bytes([i]) * size for i in range(count)]
+    failed, cut, done = 0, 0, 0
+    for start in range(2 * count + 10):
         push.send_many(bodies)
         got: list[bytes] = []
         hooks.set_nomemory(start, start + 1)
         try:
-            got = pull.recv_many(10)
+            got = pull.recv_many(count)
         except MemoryError:
             failed += 1
         finally:
             hooks.remove_mem_hooks()
-        while len(got) < 10:
-            got += pull.recv_many(10, timeout=LIMIT)
+        cut += 0 < len(got) < count
+        while len(got) < count:
+            got += pull.recv_many(count, timeout=LIMIT)
         assert got == bodies
+        done += count
+        assert pull.statistics()["messages_received"] == done
+    assert failed > 0
+    assert cut > 0
+
+
+@pytest.mark.parametrize("call", ["recv", "recv_into", "recv_message", "recv_parts"])
+def test_a_message_stays_receivable(sockets: Sockets, call: str) -> None:
+    hooks = pytest.importorskip("_testcapi")
+    push, pull = sockets.pair("push", "pull", "inproc")
+    arguments = [bytearray(300)] if call == "recv_into" else []
+    receive = getattr(pull, call)
+    failed = 0
+    for start in range(10):
+        push.send(b"%300d" % start)
+        hooks.set_nomemory(start, start + 1)
+        try:
+            receive(*arguments)
+        except MemoryError:
+            failed += 1
+            hooks.remove_mem_hooks()
+            assert pull.recv() == b"%300d" % start
+        finally:
+            hooks.remove_mem_hooks()
+        assert pull.statistics()["messages_received"] == start + 1
     assert failed > 0
