@@ -63,12 +63,25 @@ static int take_stashed(Handle *h, ReceiveOperation *op)
     return ANYMQ_OK;
 }
 
+/* No memory for a message of several parts, of which some were taken: without the rest of it, the next
+ * message would seem to begin there. */
+static int drop_rest(Handle *h)
+{
+    anymq_msg part = {.flags = ANYMQ_MORE};
+    while (part.flags & ANYMQ_MORE && h->ops->try_recv(h->sock, &part) == ANYMQ_OK) {
+        bool more = part.flags & ANYMQ_MORE;
+        h->ops->msg_release(h->sock, &part);
+        part.flags = more ? ANYMQ_MORE : 0;
+    }
+    return NO_MEMORY;
+}
+
 /* The rest of a message whose first part has arrived: it is there already, or will be at once. */
 static int take_rest(Handle *h, ReceiveOperation *op)
 {
     while (op->messages[op->count - 1].flags & ANYMQ_MORE) {
         if (op->count == op->room && !grow(op))
-            return NO_MEMORY;
+            return drop_rest(h);
         int result = h->ops->try_recv(h->sock, &op->messages[op->count]);
         if (result != ANYMQ_OK)
             return result;
@@ -78,11 +91,13 @@ static int take_rest(Handle *h, ReceiveOperation *op)
 }
 
 /* A message of several parts arrived where one was asked for: keep it for recv_parts. */
-static int keep_multipart(Handle *h, const anymq_msg *first)
+static int keep_multipart(Handle *h, anymq_msg *first)
 {
     ReceiveOperation all = {.messages = malloc(8 * sizeof(anymq_msg)), .room = 8, .parts = true};
-    if (all.messages == NULL)
-        return NO_MEMORY;
+    if (all.messages == NULL) {
+        h->ops->msg_release(h->sock, first);
+        return drop_rest(h);
+    }
     all.messages[all.count++] = *first;
     amq_follow(all.messages, 1, (uintptr_t)first);
     int result = take_rest(h, &all);
@@ -184,6 +199,14 @@ static void copy_out(Handle *h, anymq_msg *m, void *target)
     Py_END_ALLOW_THREADS
 }
 
+/* Loops that wait to receive are told of what was put in the stash; of an ANYMQ_EDGE socket amq_unlock has
+ * told all. */
+static void tell_stashed(Handle *h)
+{
+    if (!(h->traits & ANYMQ_EDGE) && atomic_load(&h->watched) & ANYMQ_READABLE)
+        amq_watches_tell(h, ANYMQ_READABLE);
+}
+
 /* What the program cannot be given is what is received next: so many messages, or as many parts of one.
  * False where there was no memory for that either. */
 static bool put_back(Handle *h, anymq_msg *messages, size_t count, bool parts)
@@ -198,6 +221,7 @@ static bool put_back(Handle *h, anymq_msg *messages, size_t count, bool parts)
                 h->ops->msg_release(h->sock, &messages[i]);
         }
     amq_unlock(h);
+    tell_stashed(h);
     atomic_fetch_sub_explicit(&h->received, count / each, memory_order_relaxed);
     return kept;
 }
@@ -320,6 +344,7 @@ PyObject *amq_give_back(Handle *h, PyObject *data)
         amq_lock(h);
         result = amq_stash_put(h, &message, 1, true) < 0 ? NO_MEMORY : 0;
         amq_unlock(h);
+        tell_stashed(h);
         if (result == 0)
             atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
         else

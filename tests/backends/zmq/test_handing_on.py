@@ -45,7 +45,7 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *limit, const 
 }
 """
 
-PROGRAM = """
+BEGIN = """
 import ctypes
 gate = ctypes.CDLL(None)
 class Mine(Exception):
@@ -62,15 +62,29 @@ gate.gate_wait()
 push.send(b"for the other thread")
 while pull._handle.next_event(0) is not None:
     pass
+"""
+
+END = """
+gate.gate_open()
+thread.join(LIMIT)
+print(got, flush=True)
+os._exit(0 if got == [b"for the other thread"] else 1)
+"""
+
+RAISING = """
 raised = False
 try:
     {wait}
 except Mine:
     raised = True
-gate.gate_open()
-thread.join(LIMIT)
-print(raised, got, flush=True)
-os._exit(0 if raised and got == [b"for the other thread"] else 1)
+assert raised
+"""
+
+TOO_LARGE = """
+try:
+    pull.recv_into(bytearray(1))
+except anymq.MessageTooLarge:
+    pass
 """
 
 
@@ -79,5 +93,14 @@ os._exit(0 if raised and got == [b"for the other thread"] else 1)
 )
 def test_a_wait_that_a_handler_ends(sockets: Sockets, tmp_path: Path, wait: str) -> None:
     """The wait takes the wake-up that was meant for a receive, and has no time to look for news."""
-    env = {**os.environ, "LD_PRELOAD": str(compile_library(GATE, tmp_path))}
-    run_program(sockets.backend, PROGRAM.format(wait=wait), env=env)
+    run_with_gate(sockets, tmp_path, RAISING.format(wait=wait))
+
+
+def test_a_message_that_stays_receivable(sockets: Sockets, tmp_path: Path) -> None:
+    """It is there for whoever waits, though the library tells nothing of it any more."""
+    run_with_gate(sockets, tmp_path, TOO_LARGE)
+
+
+def run_with_gate(sockets: Sockets, folder: Path, source: str) -> None:
+    env = {**os.environ, "LD_PRELOAD": str(compile_library(GATE, folder))}
+    run_program(sockets.backend, BEGIN + source + END, env=env)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.support import LIMIT, Sockets
+from tests.conformance.support import LIMIT, Sockets, run_program
 
 
 @pytest.mark.parametrize(("size", "count"), [(100, 140), (100_000, 70)])
@@ -55,3 +55,30 @@ def test_a_message_stays_receivable(sockets: Sockets, call: str) -> None:
             hooks.remove_mem_hooks()
         assert pull.statistics()["messages_received"] == start + 1
     assert failed > 0
+
+
+def test_an_option_that_cannot_be_read_leaves_the_socket_usable(sockets: Sockets) -> None:
+    """Reading one locks the socket, which another thread would find locked for ever."""
+    pytest.importorskip("_testcapi")
+    run_program(
+        sockets.backend,
+        """
+        import _testcapi
+        push = open_socket("push")
+        failed = 0
+        for start in range(20):
+            _testcapi.set_nomemory(start, start + 1)
+            try:
+                push.get_native("ZMQ_TYPE")
+            except MemoryError:
+                failed += 1
+            finally:
+                _testcapi.remove_mem_hooks()
+            thread = threading.Thread(target=push.get_native, args=("ZMQ_TYPE",), daemon=True)
+            thread.start()
+            thread.join(LIMIT)
+            if thread.is_alive():
+                os._exit(1)
+        assert failed > 0
+        """,
+    )
