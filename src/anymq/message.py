@@ -48,7 +48,7 @@ class Message:
     def _received(
         cls, receive: Callable[..., tuple[bytes, bytes | Body, int]], *limit: float | None
     ) -> Message:
-        """What `receive(*limit)` returns; made before that, so that no lack of memory can lose it."""
+        """What `receive(*limit)` returns; made before, so that no lack of memory loses it."""
         message = cls.__new__(cls)
         received = receive(*limit)
         message._header = received[0]  # to unpack a tuple may take memory

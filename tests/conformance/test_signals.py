@@ -240,13 +240,14 @@ os._exit(0)
 
 @pytest.mark.requires("protocol.pair")
 def test_ctrl_c_while_lingering(sockets: Sockets) -> None:
-    """Ctrl-C ends a close that would wait for ever: the peer was stopped, its buffers are too small."""
+    """Ctrl-C ends a close that would wait for ever: its peer was stopped, its buffers are small."""
     peer = start_program(sockets.backend, STOPPED)
     try:
         assert peer.stdout is not None
         url = peer.stdout.readline().strip()
         process = start_program(sockets.backend, LINGERS, url, stdin=subprocess.PIPE)
-        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdin is not None
         assert process.stdout.readline() == "connected\n"
         peer.send_signal(signal.SIGSTOP)
         os.waitpid(peer.pid, os.WUNTRACED)

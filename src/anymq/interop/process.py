@@ -165,8 +165,11 @@ def replies(
 def _unanswered(
     waiting: Sequence[Side], answers: Mapping[Side, dict[str, Any]], doing: str
 ) -> Failed:
-    """What it makes of the run that these did not answer: they hang, unless the other side told of a
-    failure of its own, after which one that cannot be stopped is no wonder."""
+    """What it makes of the run that these did not answer.
+
+    They hang, unless the other side told of a failure of its own: after that it is no wonder that
+    one cannot be stopped.
+    """
     told = "; ".join(f"{s.build.name} did not answer while {doing}{s.said()}" for s in waiting)
     for side, answer in answers.items():
         if "failed" in answer:

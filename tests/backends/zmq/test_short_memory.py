@@ -9,8 +9,10 @@ from tests.conformance.support import LIMIT, Sockets, run_program
 
 @pytest.mark.parametrize(("size", "count"), [(100, 140), (100_000, 70)])
 def test_a_batch_stays_receivable(sockets: Sockets, size: int, count: int) -> None:
-    """Whichever allocation it is that fails: what was made of the batch before that is returned, and the
-    rest comes next. Over inproc a message that was sent is there."""
+    """Whichever allocation it is that fails: what was made before is returned, the rest comes next.
+
+    Over inproc a message that was sent is there.
+    """
     hooks = pytest.importorskip("_testcapi")
     push, pull = sockets.pair("push", "pull", "inproc")
     bodies = [bytes([i]) * size for i in range(count)]
