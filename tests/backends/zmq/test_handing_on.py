@@ -59,9 +59,9 @@ got = []
 thread = threading.Thread(target=lambda: got.append(pull.recv(timeout=None)), daemon=True)
 thread.start()
 gate.gate_wait()
-push.send(b"for the other thread")
 while pull._handle.next_event(0) is not None:
     pass
+push.send(b"for the other thread")
 """
 
 END = """
