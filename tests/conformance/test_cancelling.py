@@ -97,6 +97,36 @@ def test_the_next_in_line_is_served(sockets: Sockets, loop: Loop) -> None:
     loop.run(main)
 
 
+def test_those_who_were_served_and_are_cancelled_together(sockets: Sockets, loop: Loop) -> None:
+    """What they would have had is received next, in its order."""
+    push, pull = sockets.pair("push", "pull")
+    messages = [b"%d" % number for number in range(8)]
+
+    async def main() -> None:
+        for _ in range(20):
+            log: list[Any] = []
+            tasks: list[Any] = []
+
+            async def first(log: list[Any] = log, tasks: list[Any] = tasks) -> None:
+                log.append(await pull.arecv())
+                for task in tasks[1:]:
+                    task.cancel()
+
+            async with loop.group() as group:
+                tasks.append(group.start(first()))
+                await loop.settle()
+                for _ in messages[1:]:
+                    tasks.append(group.start(recording(log, pull.arecv)))
+                    await loop.settle()
+                assert push.send_many(messages) == len(messages)
+            received = [each for each in log if each is not loop.cancelled]
+            rest = [await pull.arecv() for _ in messages[len(received) :]]
+            assert rest == sorted(rest)
+            assert sorted(received + rest) == messages
+
+    loop.run(main)
+
+
 def test_a_cancelled_send_has_not_sent(sockets: Sockets, loop: Loop) -> None:
     push, pull = sockets.pair("push", "pull")
     log: list[Any] = []

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from os import sched_yield
 from time import monotonic
 from typing import Any, ClassVar, Generic, TypeVar
@@ -67,7 +68,7 @@ class Queue(deque[Waiter[Any]]):
 class Waits(Turns, ABC):
     """The waits of one socket in one loop; used by that loop's thread alone."""
 
-    __slots__ = ("__weakref__", "_answers_soon", "_sent", "handle", "watch")
+    __slots__ = ("__weakref__", "_answers_soon", "_sent", "_served", "handle", "watch")
 
     receivers: Queue
     senders: Queue
@@ -82,6 +83,8 @@ class Waits(Turns, ABC):
         self.receivers = Queue(READABLE)
         self.senders = Queue(WRITABLE)
         self.turn = TURN
+        self._served: deque[Waiter[bytes]] = deque()
+        """Those who have their message, and whose tasks have not gone on yet."""
         self._sent = 0  # messages, when a receive waited last
         self._answers_soon = False
 
@@ -152,6 +155,7 @@ class Waits(Turns, ABC):
         self._answers_soon = asked and monotonic() - clock.began < SOON
         if waiter.error is not None:
             raise waiter.error
+        self._served.remove(waiter)
         assert waiter.value is not None
         return waiter.value
 
@@ -243,6 +247,8 @@ class Waits(Turns, ABC):
         except AnymqError:
             self.soon(self.serve)  # closed: tell everyone
             return
+        except OSError:  # out of memory for one more descriptor
+            again = None
         if again:
             self.soon(lambda: self.rouse(queue))
         elif again is None:
@@ -278,7 +284,7 @@ class Waits(Turns, ABC):
             count += 1
         try:
             messages = self.handle.recv_some(count)
-        except AnymqError as error:  # of the first: the next attempt is the next one's
+        except Exception as error:  # of the first: the next attempt is the next one's
             self._settle(queue.popleft(), error=error)
             return True
         for message in messages:
@@ -289,7 +295,7 @@ class Waits(Turns, ABC):
         """The same for one alone, as it mostly is."""
         try:
             message = self.handle.recv_nowait()
-        except AnymqError as error:
+        except Exception as error:
             self._settle(queue.popleft(), error=error)
             return True
         if message is None:
@@ -305,6 +311,8 @@ class Waits(Turns, ABC):
         error: BaseException | None = None,
     ) -> None:
         waiter.value, waiter.error, waiter.settled = value, error, True
+        if error is None:
+            self._served.append(waiter)
         self.wake(waiter)
 
     def forsake(self, waiter: Waiter[Any], queue: Queue) -> None:
@@ -317,10 +325,19 @@ class Waits(Turns, ABC):
             elif first:
                 self.rouse(queue)
             return
-        if waiter.value is not None:
-            self.handle.give_back(waiter.value)
-            waiter.value = None
+        if waiter in self._served:
+            self._pass_on(waiter)
         self.rouse(queue)
+
+    def _pass_on(self, waiter: Waiter[bytes]) -> None:
+        """Each of those served later takes the message of the one before; the last goes back."""
+        place = self._served.index(waiter)
+        del self._served[place]
+        message, waiter.value = waiter.value, None
+        for each in islice(self._served, place, None):
+            message, each.value = each.value, message
+        assert message is not None
+        self.handle.give_back(message)
 
 
 class Clock:
