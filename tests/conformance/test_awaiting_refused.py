@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import inspect
 import threading
@@ -102,7 +103,7 @@ def test_on_a_closed_socket(sockets: Sockets, loop: Loop) -> None:
     for name in forms_of(sockets):
         socket = opened(sockets, name)
         socket.close()
-        got[name] = loop.run(lambda name=name, socket=socket: outcome(name, socket))
+        got[name] = loop.run(functools.partial(outcome, name, socket))
     assert got == {name: "ended" if name in JUST_END else "Closed" for name in got}
 
 
@@ -263,7 +264,7 @@ def test_a_loop_is_closed_with_every_form_waiting(
         ended.append("early")
 
     first = new_loop(loop.name)
-    tasks = [first.create_task(wait(name)) for name in names]
+    tasks: list[asyncio.Task[Any]] = [first.create_task(wait(name)) for name in names]
     tasks += [first.create_task(send_early())]
     tasks += [first.create_task(pull.arecv()) for _ in range(3)]
     turns(first, 20)
