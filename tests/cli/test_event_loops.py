@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import select
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import anymq
 from tests.conformance.support import LIMIT, Sockets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "event-loops.md").read_text(encoding="utf-8")
@@ -16,7 +18,8 @@ WRITES = {
     "question.upper()": "b'HELLO'",
     "sent.append": "[b'late'] b'late'",
     "Poller()": "b'hello'",
-    "selectors": "[b'one', b'two', b'three']",
+    "Receive all there is": "[b'one', b'two', b'three']",
+    "socket.send_fd": "waits\nTrue",
     "tkinter": "[b'one', b'two', b'three']",
 }
 """By words that are in one program alone: what it writes."""
@@ -47,3 +50,27 @@ def test_programs_write_what_they_should(sockets: Sockets, words: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == WRITES[words]
+
+
+@pytest.mark.requires("protocol.req", "poll_fd")
+def test_a_req_has_a_descriptor_to_send_or_says_that_it_has_none(sockets: Sockets) -> None:
+    """None on nanomsg, as the page says; on the others it tells when the question can be sent."""
+    req = sockets.open("req")
+    if sockets.backend.name == "nanomsg":
+        with pytest.raises(anymq.UnsupportedFeature, match="no descriptor for this req") as caught:
+            _ = req.send_fd
+        assert caught.value.feature == "poll_fd"
+        return
+    url = sockets.open("rep").listen(sockets.url()).url
+    with pytest.raises(anymq.WouldBlock):
+        req.send(b"x", timeout=0)
+    fd = req.send_fd
+    req.dial(url)
+    while True:
+        assert select.select([fd], [], [], LIMIT)[0]
+        try:
+            req.send(b"x", timeout=0)
+        except anymq.WouldBlock:
+            fd = req.send_fd
+        else:
+            break
