@@ -175,9 +175,7 @@ class AwaitingCalls(AwaitingExchange):
 
     async def arecv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
         """`recv_message`, awaited."""
-        return Message._received(
-            *await self._receive(lambda: self._handle.recv_message(0), timeout)
-        )
+        return await self._receive(lambda: Message._received(self._handle.recv_message, 0), timeout)
 
     async def asend_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
         """`send_parts`, awaited."""

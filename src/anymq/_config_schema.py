@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 
+from ._config_security import KINDS, RIGHT, security
 from .config import SOCKET_VARIABLES, Config, SocketEntry, hint, known_backends
 from .errors import AddressInvalid, ConfigError, OptionError
 from .options import OPTIONS, OptionSpec, check_option, inapplicable
@@ -63,6 +64,7 @@ _FIELDS: dict[str, Any] = {
     "dial": str | list[str],
     "subscribe": list[str],
     **{name: _option_type(spec) for name, spec in OPTIONS.items() if spec.kind != "object"},
+    **dict.fromkeys(KINDS, dict[str, Any]),
 }
 
 _Socket = msgspec.defstruct(
@@ -84,6 +86,7 @@ _RIGHT = {
     "listen": "a URL or a list of URLs",
     "dial": "a URL or a list of URLs",
     "subscribe": 'a list of texts: ["EUR"], or [""] for everything',
+    **RIGHT,
 }
 
 
@@ -97,7 +100,7 @@ def check(
     Raises:
         ConfigError: the first thing that is wrong.
     """
-    checker = _Checker(path)
+    checker = Checker(path)
     file = checker.convert(table, _File, "")
     checker.backend(file.backend, "backend")
     for name in file.libraries:
@@ -112,7 +115,7 @@ def check(
     )
 
 
-class _Checker:
+class Checker:
     """Words the errors: remembers the file, and which values came from a variable instead."""
 
     def __init__(self, path: Path) -> None:
@@ -125,31 +128,33 @@ class _Checker:
         where = f"{variable} ({key} in {self.path})" if variable else f"{self.path}: {key}"
         raise ConfigError(f"{where}: {text}") from None
 
-    def convert(self, table: dict[str, Any], kind: Any, prefix: str) -> Any:
-        """msgspec's conversion, its complaint worded for people."""
+    def convert(self, table: dict[str, Any], kind: Any, prefix: str, *, show: bool = True) -> Any:
+        """msgspec's conversion, its complaint worded for people; `show`: with the value."""
         try:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as error:
-            self.explain(str(error), table, kind, prefix)
+            self.explain(str(error), table, kind, prefix, show)
 
-    def explain(self, text: str, table: dict[str, Any], kind: Any, prefix: str) -> NoReturn:
+    def explain(
+        self, text: str, table: dict[str, Any], kind: Any, prefix: str, show: bool
+    ) -> NoReturn:
         known = tuple(field.name for field in msgspec.structs.fields(kind))
         unknown = [key for key in table if key not in known]
         if unknown:
             self.unknown(prefix + _quoted(unknown[0]), unknown[0], known)
-        if "protocol" in known and "protocol" not in table:
-            self.fail(prefix + "protocol", f"is missing; {_RIGHT['protocol']}")
+        for needed in msgspec.structs.fields(kind):
+            if needed.required and needed.name not in table:
+                self.fail(prefix + needed.name, f"is missing; {_RIGHT[needed.name]}")
         place = re.search(r" - at `\$\.?(\w+)[^`]*`$", text)
         key = place[1] if place else ""
         right = _RIGHT.get(key) or _right_option(OPTIONS[key]) if key in table else text
-        found = table.get(key)
+        found = table.get(key) if show else None
         close = hint(found, _PROTOCOLS) if key == "protocol" and isinstance(found, str) else ""
         close = close if "did you mean" in close else ""
-        self.fail(prefix + key, f"must be {right}; not {_shown(found)}{close}")
+        shown = f"; not {_shown(found)}" if show else f", not {type(table.get(key)).__name__}"
+        self.fail(prefix + key, f"must be {right}{shown}{close}")
 
     def unknown(self, key: str, name: str, known: tuple[str, ...]) -> NoReturn:
-        if name in OPTIONS and "protocol" in known:
-            self.fail(key, "cannot be given in a file; pass it to Socket in the program")
         self.fail(key, f"unknown key{hint(name, known)}")
 
     def backend(self, name: str | None, key: str) -> None:
@@ -157,10 +162,12 @@ class _Checker:
             self.fail(key, f"there is no backend {name!r}{hint(name, self.backends)}")
 
     def library(self, file: str) -> str:
+        return self.beside(file) if "/" in file else file
+
+    def beside(self, file: str) -> str:
+        """A path in the file, which starts at the file's directory."""
         file = os.path.expanduser(file)
-        if "/" in file and not os.path.isabs(file):
-            return os.path.abspath(self.path.parent / file)
-        return file
+        return file if os.path.isabs(file) else os.path.abspath(self.path.parent / file)
 
     def override(self, sockets: dict[str, dict[str, Any]], variables: Mapping[str, str]) -> None:
         """Put the values of `ANYMQ_SOCKETS__NAME__KEY` into the tables."""
@@ -169,6 +176,12 @@ class _Checker:
                 continue
             upper, _, key = variable.removeprefix(SOCKET_VARIABLES).rpartition("__")
             names = [name for name in sockets if _upper(name) == upper]
+            kind = ""
+            if not names:
+                before, _, last = upper.rpartition("__")
+                if last.lower() in KINDS:
+                    upper, kind = before, last.lower()
+                    names = [name for name in sockets if _upper(name) == upper]
             if len(names) != 1:
                 known = tuple(_upper(name) for name in sockets)
                 why = f"no socket is called {upper!r} here{hint(upper, known)}"
@@ -176,8 +189,14 @@ class _Checker:
                     why = f"it could mean any of {', '.join(map(repr, names))}"
                 raise ConfigError(f"{variable} (for {self.path}): {why}")
             key = key.lower()
-            self.origins[f"sockets.{_quoted(names[0])}.{key}"] = variable
-            sockets[names[0]] = {**sockets[names[0]], key: value_of(key, text)}
+            table = sockets[names[0]] = dict(sockets[names[0]])
+            where = f"sockets.{_quoted(names[0])}."
+            if kind:
+                inner = table.get(kind)
+                table[kind] = dict(inner) if isinstance(inner, dict) else {}
+                table, where = table[kind], f"{where}{kind}."
+            self.origins[where + key] = variable
+            table[key] = value_of(key, text)
 
     def socket(self, name: str, table: dict[str, Any], default: str | None) -> SocketEntry:
         prefix = f"sockets.{_quoted(name)}."
@@ -188,7 +207,11 @@ class _Checker:
         self.backend(given.get("backend"), f"{prefix}backend")
         self.combination(given, prefix, default)
         options = {
-            name: self.option(name, given[name], prefix) for name in OPTIONS if name in given
+            key: security(self, key, given[key], f"{prefix}{key}.", _variables_of(name, key))
+            if key in KINDS
+            else self.option(key, given[key], prefix)
+            for key in OPTIONS
+            if key in given
         }
         low, high = options.get("reconnect_min"), options.get("reconnect_max")
         if low is not None and high and high < low:
@@ -261,10 +284,10 @@ def portable(name: str, value: Any) -> Any:
 
 def value_of(key: str, text: str) -> Any:
     """A variable's text as the value that would stand in the file; quotes may be left out."""
-    kind = _FIELDS.get(key)
-    as_list = text.lstrip().startswith("[") and key in ("listen", "dial", "subscribe")
+    kind = bool if key in ("verify", "server") else _FIELDS.get(key, str)
+    as_list = text.lstrip().startswith("[") and key in ("listen", "dial", "subscribe", "allow")
     is_text = kind in (str, Protocol, _NonEmpty) or key in ("listen", "dial")
-    if key == "subscribe" and not as_list:
+    if key in ("subscribe", "allow") and not as_list:
         return [text]
     if is_text and not as_list:
         return text
@@ -297,6 +320,10 @@ def _shown(value: Any) -> str:
 def _quoted(key: str) -> str:
     """A key as it has to be written in TOML."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"'
+
+
+def _variables_of(socket: str, table: str) -> str:
+    return f"{SOCKET_VARIABLES}{_upper(socket)}__{table.upper()}__"
 
 
 def _upper(name: str) -> str:

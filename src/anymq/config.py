@@ -12,6 +12,22 @@ another library, transport or address is a matter of the file alone:
     send_timeout = 2.0                      # any option of `anymq.options`
     recv_max_size = "none"                  # "none" stands for None: no limit
 
+What makes a socket secure are tables of it, with the names that `anymq.security` gives to their
+values, and no secrets: each is in a file of its own, named by a key that ends in `_file`, or in a
+variable (`ANYMQ_SOCKETS__ORDERS__CURVE__SECRET_KEY`). Paths start at the file's directory.
+
+    [sockets.orders.tls]                    # also key_password_file, server_name, verify
+    certificate = "orders.pem"
+    key = "orders.key"
+    ca = "authority.pem"
+    [sockets.quotes.curve]                  # also server, allow
+    public_key = "..."                      # in Z85, as server_key
+    secret_key_file = "quotes.secret"
+    server_key = "..."
+    [sockets.prices.plain]
+    username = "me"
+    password_file = "password"              # or users_file of a server: lines of name:password
+
 The file is the one that was asked for, else what `ANYMQ_CONFIG` names, else `anymq.toml` in the
 working directory, else there is none and the configuration is empty. Relative library paths that
 hold a slash start at the file's directory; a bare name is for the system's loader.

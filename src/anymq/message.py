@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from .errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
 
     from ._engine import Body
@@ -43,11 +45,15 @@ class Message:
         self._peer: int | None = None
 
     @classmethod
-    def _received(cls, header: bytes, body: bytes | Body, peer: int) -> Message:
+    def _received(
+        cls, receive: Callable[..., tuple[bytes, bytes | Body, int]], *limit: float | None
+    ) -> Message:
+        """What `receive(*limit)` returns; made before, so that no lack of memory loses it."""
         message = cls.__new__(cls)
-        message._content = body
-        message._header = header
-        message._peer = peer or None
+        received = receive(*limit)
+        message._header = received[0]  # to unpack a tuple may take memory
+        message._content = received[1]
+        message._peer = received[2] or None
         return message
 
     def _give_away(self) -> None:

@@ -294,7 +294,7 @@ class Socket(Exchange, AwaitingCalls):
 
     def recv_message(self, *, timeout: TimeLimit = DEFAULT) -> Message:
         """Receive one message as a `Message`, with its header where `send_message` has one."""
-        return Message._received(*self._handle.recv_message(*limit_argument(timeout)))
+        return Message._received(self._handle.recv_message, *limit_argument(timeout))
 
     def send_parts(self, parts: Sequence[Buffer], *, timeout: TimeLimit = DEFAULT) -> None:
         """Send one message of several parts, all or none.

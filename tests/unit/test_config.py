@@ -222,7 +222,6 @@ def test_wrong_backend_variable_without_a_file(monkeypatch: pytest.MonkeyPatch) 
         ("[sockets.a]\nprotocol = 'puhs'", "sockets.a.protocol: must be one of: pair, pair1"),
         (socket("backend = 'nn'"), "sockets.a.backend: there is no backend 'nn'"),
         (socket("sendtimeout = 1"), "sockets.a.sendtimeout: unknown key; did you mean 'send_ti"),
-        (socket("tls = {}"), "sockets.a.tls: cannot be given in a file; pass it to Socket"),
         (socket("send_timeout = '1'"), "sockets.a.send_timeout: must be a number of seconds"),
         (socket("send_timeout = true"), "sockets.a.send_timeout: must be a number of seconds"),
         (socket("send_timeout = nan"), "sockets.a.send_timeout: must be a number of seconds"),

@@ -122,6 +122,8 @@ class AsyncioWaits(Waits):
         return self.loop.is_closed()
 
     async def sleep(self, waiter: Waiter[Any], queue: Queue, timeout: float | None) -> bool:
+        if waiter.settled:
+            return True
         waiter.signal = signal = Signal(self.loop)
         timer = None if timeout is None else self.loop.call_later(timeout, self._late_for, signal)
         try:
@@ -145,8 +147,8 @@ class AsyncioWaits(Waits):
             signal.fire()
 
     def wake(self, waiter: Waiter[Any]) -> None:
-        signal: Signal = waiter.signal
-        if signal.woken is None:
+        signal: Signal | None = waiter.signal  # None while its task looks
+        if signal is not None and signal.woken is None:
             signal.woken = True
             if self._due is None:
                 self.loop.call_soon(signal.fire)

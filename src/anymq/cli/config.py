@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from anymq.config import Config, SocketEntry, load_config, using
@@ -129,16 +130,22 @@ def _document(config: Config, served: dict[str, Backend], problems: list[str]) -
                 "listen": list(entry.listen),
                 "dial": list(entry.dial),
                 "subscribe": [topic.decode() for topic in entry.subscribe],
-                "options": {
-                    key: value.decode() if isinstance(value, bytes) else value
-                    for key, value in entry.options.items()
-                },
+                "options": {key: _plain(value) for key, value in entry.options.items()},
             }
             for name, entry in config.sockets.items()
         },
         "problems": problems,
         "ok": not problems,
     }
+
+
+def _plain(value: Any) -> Any:
+    """An option's value for JSON; of what makes a socket secure, all but the secrets."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value) if field.repr}
+    return value
 
 
 def _print(config: Config, served: dict[str, Backend]) -> None:

@@ -155,6 +155,8 @@ void amq_lock_raw(Handle *h);
 void amq_unlock(Handle *h);
 /* The same right after the socket's events were read: these. */
 void amq_unlock_ready(Handle *h, int ready);
+/* What is ready now of an ANYMQ_EDGE socket, the handle locked: as the library has it, and the stash. */
+int amq_events(Handle *h);
 /* Attempt once, with the handle in use. The result is as of the attempt. */
 int amq_try(Handle *h, Operation *op);
 /* Attempt, and wait until it is done: ANYMQ_OK, ANYMQ_AGAIN (time over), ANYMQ_INTERRUPTED (closed

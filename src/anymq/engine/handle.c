@@ -128,8 +128,12 @@ static PyObject *handle_enter(Handle *h, PyObject *Py_UNUSED(ignored))
 {
     if (amq_use(h) < 0)
         return NULL;
-    amq_lock(h);
-    return PyLong_FromVoidPtr(h->sock);
+    PyObject *address = PyLong_FromVoidPtr(h->sock);
+    if (address != NULL)
+        amq_lock(h);
+    else
+        amq_unuse(h);
+    return address;
 }
 
 static PyObject *handle_exit(Handle *h, PyObject *const *Py_UNUSED(args),

@@ -14,18 +14,26 @@ static void pump(Handle *h)
     amq_unlock(h);
 }
 
+/* One pause, with the interpreter lock held. 0, or -1 with an exception set. */
+static int rest(Handle *h, int fd, int64_t ns)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    int result = amq_pause(h, fd, ns, &thread);
+    PyEval_RestoreThread(thread);
+    if (result == ANYMQ_INTERRUPTED)
+        return amq_fail_closed(h);
+    if (result != 0)
+        pump(h); /* the wake-up that the pause took may be for another thread, and no look follows */
+    return result == 0 ? 0 : -1;
+}
+
 /* Sleep until there may be news or `left` is over (FOREVER: none). */
 static int pause_for_news(Handle *h, int64_t left, int64_t *retry)
 {
     int fd = h->ops->peer_fd != NULL ? h->ops->peer_fd(h->sock) : -1;
     int64_t ns = fd < 0 || h->traits & ANYMQ_EDGE ? *retry : SLICE;
     *retry = *retry * 2 > RETRY_MAX ? RETRY_MAX : *retry * 2;
-    PyThreadState *thread = PyEval_SaveThread();
-    int result = amq_pause(h, fd, left >= 0 && left < ns ? left : ns, &thread);
-    PyEval_RestoreThread(thread);
-    if (result == ANYMQ_INTERRUPTED)
-        return amq_fail_closed(h);
-    return result == 0 ? 0 : -1;
+    return rest(h, fd, left >= 0 && left < ns ? left : ns);
 }
 
 static int64_t left_until(int64_t deadline)
@@ -115,14 +123,10 @@ PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         int64_t left = left_until(deadline), ns = round < 20 ? NS_PER_MS / 5 : 2 * NS_PER_MS;
         if (drained != 0 || left == 0)
             break;
-        PyThreadState *thread = PyEval_SaveThread();
-        result = amq_pause(h, -1, left >= 0 && left < ns ? left : ns, &thread);
-        PyEval_RestoreThread(thread);
+        result = rest(h, -1, left >= 0 && left < ns ? left : ns);
         if (result != 0)
             break;
     }
     amq_unuse(h);
-    if (result == ANYMQ_INTERRUPTED)
-        amq_fail_closed(h);
     return result != 0 ? NULL : PyBool_FromLong(drained == 1);
 }

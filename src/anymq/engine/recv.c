@@ -63,12 +63,25 @@ static int take_stashed(Handle *h, ReceiveOperation *op)
     return ANYMQ_OK;
 }
 
+/* No memory for a message of several parts, of which some were taken: without the rest of it, the next
+ * message would seem to begin there. */
+static int drop_rest(Handle *h)
+{
+    anymq_msg part = {.flags = ANYMQ_MORE};
+    while (part.flags & ANYMQ_MORE && h->ops->try_recv(h->sock, &part) == ANYMQ_OK) {
+        bool more = part.flags & ANYMQ_MORE;
+        h->ops->msg_release(h->sock, &part);
+        part.flags = more ? ANYMQ_MORE : 0;
+    }
+    return NO_MEMORY;
+}
+
 /* The rest of a message whose first part has arrived: it is there already, or will be at once. */
 static int take_rest(Handle *h, ReceiveOperation *op)
 {
     while (op->messages[op->count - 1].flags & ANYMQ_MORE) {
         if (op->count == op->room && !grow(op))
-            return NO_MEMORY;
+            return drop_rest(h);
         int result = h->ops->try_recv(h->sock, &op->messages[op->count]);
         if (result != ANYMQ_OK)
             return result;
@@ -78,11 +91,13 @@ static int take_rest(Handle *h, ReceiveOperation *op)
 }
 
 /* A message of several parts arrived where one was asked for: keep it for recv_parts. */
-static int keep_multipart(Handle *h, const anymq_msg *first)
+static int keep_multipart(Handle *h, anymq_msg *first)
 {
     ReceiveOperation all = {.messages = malloc(8 * sizeof(anymq_msg)), .room = 8, .parts = true};
-    if (all.messages == NULL)
-        return NO_MEMORY;
+    if (all.messages == NULL) {
+        h->ops->msg_release(h->sock, first);
+        return drop_rest(h);
+    }
     all.messages[all.count++] = *first;
     amq_follow(all.messages, 1, (uintptr_t)first);
     int result = take_rest(h, &all);
@@ -184,16 +199,39 @@ static void copy_out(Handle *h, anymq_msg *m, void *target)
     Py_END_ALLOW_THREADS
 }
 
+/* Loops that wait to receive are told of what was put in the stash; of an ANYMQ_EDGE socket amq_unlock has
+ * told all. */
+static void tell_stashed(Handle *h)
+{
+    if (!(h->traits & ANYMQ_EDGE) && atomic_load(&h->watched) & ANYMQ_READABLE)
+        amq_watches_tell(h, ANYMQ_READABLE);
+}
+
+/* What the program cannot be given is what is received next: so many messages, or as many parts of one.
+ * False where there was no memory for that either. */
+static bool put_back(Handle *h, anymq_msg *messages, size_t count, bool parts)
+{
+    size_t each = parts ? count : 1;
+    bool kept = true;
+    amq_lock(h);
+    for (size_t end = count; end > 0; end -= each)
+        if (amq_stash_put(h, &messages[end - each], each, true) < 0) {
+            kept = false;
+            for (size_t i = end - each; i < end; i++)
+                h->ops->msg_release(h->sock, &messages[i]);
+        }
+    amq_unlock(h);
+    tell_stashed(h);
+    atomic_fetch_sub_explicit(&h->received, count / each, memory_order_relaxed);
+    return kept;
+}
+
 /* Make one object of a received message and free it; on failure it is kept in the stash. */
 static PyObject *consume(Handle *h, anymq_msg *m, PyObject *(*make)(Handle *, anymq_msg *))
 {
     PyObject *object = make(h, m);
-    if (object == NULL) {
-        amq_lock(h);
-        if (amq_stash_put(h, m, 1, true) < 0)
-            h->ops->msg_release(h->sock, m);
-        amq_unlock(h);
-    }
+    if (object == NULL)
+        put_back(h, m, 1, false);
     return object;
 }
 
@@ -306,6 +344,7 @@ PyObject *amq_give_back(Handle *h, PyObject *data)
         amq_lock(h);
         result = amq_stash_put(h, &message, 1, true) < 0 ? NO_MEMORY : 0;
         amq_unlock(h);
+        tell_stashed(h);
         if (result == 0)
             atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
         else
@@ -334,20 +373,13 @@ PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         ReceiveOperation op = operation(&message, 1, false);
         if (receive(h, &op, timeout) == 0) {
             size_t size = message.size;
-            if (size <= (size_t)buffer.len) {
+            bool fits = size <= (size_t)buffer.len;
+            if (fits && (written = PyLong_FromSize_t(size)) != NULL)
                 copy_out(h, &message, buffer.buf);
-                written = PyLong_FromSize_t(size);
-            } else {
-                amq_lock(h);
-                if (amq_stash_put(h, &message, 1, true) == 0) {
-                    atomic_fetch_sub_explicit(&h->received, 1, memory_order_relaxed);
-                    amq_fail_too_large(h, size, (size_t)buffer.len);
-                } else {
-                    h->ops->msg_release(h->sock, &message);
-                    PyErr_NoMemory();
-                }
-                amq_unlock(h);
-            }
+            else if (!put_back(h, &message, 1, false))
+                PyErr_NoMemory();
+            else if (!fits)
+                amq_fail_too_large(h, size, (size_t)buffer.len);
         }
         amq_unuse(h);
     }
@@ -355,14 +387,18 @@ PyObject *amq_recv_into(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     return written;
 }
 
-/* Room for a message at the end of a list, not filled yet: until it is there, nothing may be lost. */
-static PyObject *append_room(PyObject *list, const anymq_msg *m)
+/* Rooms for messages, in a list, not filled yet: until they are there, nothing may be lost. */
+static PyObject *rooms_for(const anymq_msg *messages, size_t count)
 {
-    PyObject *bytes = room_for(m);
-    if (bytes != NULL && PyList_Append(list, bytes) < 0)
-        Py_CLEAR(bytes);
-    Py_XDECREF(bytes); /* the list has it */
-    return bytes;
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; i < count && list != NULL; i++) {
+        PyObject *bytes = room_for(&messages[i]);
+        if (bytes != NULL)
+            PyList_SetItem(list, (Py_ssize_t)i, bytes);
+        else
+            Py_CLEAR(list);
+    }
+    return list;
 }
 
 /* Have the memory ready that is about to be filled. Rooms made one after the other mostly lie so: each
@@ -389,25 +425,30 @@ static void fill(Handle *h, char **room, anymq_msg *messages, size_t count)
     }
 }
 
-/* Make bytes of a batch and append them. Where one could not be made all go back to the stash, and what
- * the list has got of them is not filled. */
-static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t count)
+/* Make bytes of a batch and put them at the end of a list, which is made of the first. On failure all of
+ * the batch goes back to the stash, and the list is as it was. */
+static int append_all(Handle *h, PyObject **list, anymq_msg *messages, size_t count)
 {
     char *room[CHUNK];
     bool large = false;
+    PyObject *rooms = rooms_for(messages, count);
+    if (rooms != NULL && *list != NULL) {
+        Py_ssize_t end = PyList_Size(*list);
+        if (PyList_SetSlice(*list, end, end, rooms) < 0)
+            Py_CLEAR(rooms);
+    }
+    if (rooms == NULL) {
+        put_back(h, messages, count, false);
+        return -1;
+    }
     for (size_t i = 0; i < count; i++) {
-        PyObject *bytes = append_room(list, &messages[i]);
-        if (bytes == NULL) {
-            amq_lock(h);
-            while (count-- > 0)
-                if (amq_stash_put(h, &messages[count], 1, true) < 0)
-                    h->ops->msg_release(h->sock, &messages[count]);
-            amq_unlock(h);
-            return -1;
-        }
-        room[i] = PyBytes_AsString(bytes);
+        room[i] = PyBytes_AsString(PyList_GetItem(rooms, (Py_ssize_t)i));
         large |= messages[i].size >= BIG;
     }
+    if (*list == NULL)
+        *list = rooms;
+    else
+        Py_DECREF(rooms);
     if (large) {
         Py_BEGIN_ALLOW_THREADS
         make_ready(room, messages, count);
@@ -417,6 +458,31 @@ static int append_all(Handle *h, PyObject *list, anymq_msg *messages, size_t cou
         fill(h, room, messages, count);
     }
     return 0;
+}
+
+static ReceiveOperation batch(anymq_msg messages[CHUNK], size_t max, bool once)
+{
+    ReceiveOperation op = operation(messages, max < CHUNK ? max : CHUNK, false);
+    op.base.once = once;
+    return op;
+}
+
+/* The list of a batch whose first messages were taken, and of what else is there, `max` in all. NULL: no
+ * memory for the first. What goes wrong later is met again by the next call: what there is comes first. */
+static PyObject *take_batch(Handle *h, ReceiveOperation *op, size_t max)
+{
+    PyObject *list = NULL;
+    while (append_all(h, &list, op->messages, op->count) == 0) {
+        bool full = op->count == op->room;
+        max -= op->count;
+        *op = batch(op->messages, max, op->base.once);
+        if (!full || max == 0 || amq_try(h, &op->base) != ANYMQ_OK)
+            return list;
+        atomic_fetch_add_explicit(&h->received, op->count, memory_order_relaxed);
+    }
+    if (list != NULL)
+        PyErr_Clear();
+    return list;
 }
 
 PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
@@ -431,24 +497,9 @@ PyObject *amq_recv_many(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     }
     if (begin(h, args, nargs, 1, &timeout) < 0)
         return NULL;
-    PyObject *list = PyList_New(0);
     anymq_msg messages[CHUNK];
-    while (list != NULL) {
-        size_t have = (size_t)PyList_Size(list), want = (size_t)max - have;
-        ReceiveOperation op = operation(messages, want < CHUNK ? want : CHUNK, false);
-        if (have == 0) {
-            if (receive(h, &op, timeout) < 0)
-                Py_CLEAR(list);
-        } else if (amq_try(h, &op.base) == ANYMQ_OK) {
-            atomic_fetch_add_explicit(&h->received, op.count, memory_order_relaxed);
-        } else {
-            break; /* an error will be met again by the next call; what there is comes first */
-        }
-        if (list != NULL && append_all(h, list, messages, op.count) < 0)
-            Py_CLEAR(list);
-        if (list == NULL || PyList_Size(list) == max || op.count < op.room)
-            break;
-    }
+    ReceiveOperation op = batch(messages, (size_t)max, false);
+    PyObject *list = receive(h, &op, timeout) < 0 ? NULL : take_batch(h, &op, (size_t)max);
     amq_unuse(h);
     return list;
 }
@@ -459,23 +510,17 @@ PyObject *amq_recv_some(Handle *h, PyObject *argument)
     Py_ssize_t max = PyLong_AsSsize_t(argument);
     if ((max == -1 && PyErr_Occurred()) || begin(h, NULL, 0, 0, &timeout) < 0)
         return NULL;
-    PyObject *list = PyList_New(0);
     anymq_msg messages[CHUNK];
-    while (list != NULL && PyList_Size(list) < max) {
-        size_t want = (size_t)(max - PyList_Size(list));
-        ReceiveOperation op = operation(messages, want < CHUNK ? want : CHUNK, false);
-        op.base.once = true;
-        int result = amq_try(h, &op.base);
-        if (result == ANYMQ_OK) {
-            atomic_fetch_add_explicit(&h->received, op.count, memory_order_relaxed);
-            if (append_all(h, list, messages, op.count) < 0)
-                Py_CLEAR(list);
-        } else if (result != ANYMQ_AGAIN && PyList_Size(list) == 0) {
-            report(h, result, 0);
-            Py_CLEAR(list);
-        }
-        if (result != ANYMQ_OK || op.count < op.room)
-            break;
+    ReceiveOperation op = batch(messages, max > 0 ? (size_t)max : 0, true);
+    int result = max > 0 ? amq_try(h, &op.base) : ANYMQ_AGAIN;
+    PyObject *list = NULL;
+    if (result == ANYMQ_OK) {
+        atomic_fetch_add_explicit(&h->received, op.count, memory_order_relaxed);
+        list = take_batch(h, &op, (size_t)max);
+    } else if (result == ANYMQ_AGAIN) {
+        list = PyList_New(0);
+    } else {
+        report(h, result, 0);
     }
     amq_unuse(h);
     return list;
@@ -491,21 +536,11 @@ PyObject *amq_recv_parts(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     if (op.messages == NULL)
         PyErr_NoMemory();
     else if (receive(h, &op, timeout) == 0) {
-        list = PyList_New(0);
+        list = rooms_for(op.messages, op.count);
+        if (list == NULL)
+            put_back(h, op.messages, op.count, true);
         for (size_t i = 0; i < op.count && list != NULL; i++)
-            if (append_room(list, &op.messages[i]) == NULL)
-                Py_CLEAR(list);
-        if (list != NULL) {
-            for (size_t i = 0; i < op.count; i++)
-                copy_out(h, &op.messages[i],
-                         PyBytes_AsString(PyList_GetItem(list, (Py_ssize_t)i)));
-        } else {
-            amq_lock(h);
-            if (amq_stash_put(h, op.messages, op.count, true) < 0)
-                for (size_t i = 0; i < op.count; i++)
-                    h->ops->msg_release(h->sock, &op.messages[i]);
-            amq_unlock(h);
-        }
+            copy_out(h, &op.messages[i], PyBytes_AsString(PyList_GetItem(list, (Py_ssize_t)i)));
     }
     free(op.messages);
     amq_unuse(h);

@@ -31,6 +31,12 @@ void amq_lock_raw(Handle *h)
         pthread_mutex_lock(&h->lock);
 }
 
+int amq_events(Handle *h)
+{
+    int stashed = atomic_load_explicit(&h->stashed, memory_order_relaxed) ? ANYMQ_READABLE : 0;
+    return h->ops->events(h->sock) | stashed;
+}
+
 /* Wake those who wait for what is ready. */
 static void tell(Handle *h, int ready)
 {
@@ -52,7 +58,7 @@ static void settle(Handle *h)
     bool sleepers = (h->waiting[ANYMQ_READABLE] | h->waiting[ANYMQ_WRITABLE]) != 0;
     if ((sleepers && !atomic_load(&h->woken)) ||
         atomic_load_explicit(&h->watched, memory_order_relaxed) != 0)
-        tell(h, h->ops->events(h->sock));
+        tell(h, amq_events(h));
 }
 
 void amq_unlock(Handle *h)

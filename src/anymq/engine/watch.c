@@ -208,7 +208,7 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
         h->ops->ask(h->sock, (int)direction, tell_watches, h);
         Py_END_ALLOW_THREADS
         amq_unuse(h);
-        Py_RETURN_FALSE;
+        return PyBool_FromLong(direction == ANYMQ_READABLE && atomic_load(&h->stashed));
     }
     amq_lock(h);
     PyThreadState *thread = h->traits & ANYMQ_SHORT_TRY ? NULL : PyEval_SaveThread();
@@ -221,6 +221,8 @@ static PyObject *watch_want(Watch *w, PyObject *argument)
     else if (fd >= 0 && amq_poll(fd, -1, 0) > 0)
         /* what the library dropped may have been followed by more, without an edge between */
         ready = (int)direction;
+    if (atomic_load(&h->stashed))
+        ready |= ANYMQ_READABLE;
     bool again = ready & direction;
     if (again && h->traits & ANYMQ_EDGE)
         set_wanted(w, 0, (int)direction); /* it need not be told by itself */
@@ -251,7 +253,7 @@ PyObject *amq_ready(Handle *h, PyObject *argument)
     int ready = 0;
     amq_lock(h);
     if (h->traits & ANYMQ_EDGE)
-        ready = h->ops->events(h->sock);
+        ready = amq_events(h);
     else
         for (int direction = ANYMQ_READABLE; direction <= ANYMQ_WRITABLE; direction++)
             if (mask & direction && amq_poll(h->ops->wait_fd(h->sock, direction), -1, 0) > 0)
@@ -313,7 +315,7 @@ static PyObject *watch_poll(Watch *w, PyObject *Py_UNUSED(ignored))
         if (amq_use(h) < 0)
             return NULL;
         amq_lock(h);
-        int events = h->ops->events(h->sock);
+        int events = amq_events(h);
         ready = events & wanted;
         set_wanted(w, 0, ready); /* it need not be told by itself */
         amq_unlock_ready(h, events);

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .builds import Build
@@ -142,8 +142,7 @@ def replies(
         while waiting:
             ready = selector.select(max(0.0, end - time.monotonic()))
             if not ready:
-                name, said = waiting[0].build.name, waiting[0].said()
-                raise Failed("hung", f"{name} did not answer while {doing}{said}", usable=False)
+                raise _unanswered(waiting, answers, doing)
             for key, _ in ready:
                 side = key.data
                 others = [other for other in sides if other is not side]
@@ -161,6 +160,22 @@ def replies(
                             other.tell(do="stop")
                         end = min(end, time.monotonic() + stop_after)
     return [answers[side] for side in sides]
+
+
+def _unanswered(
+    waiting: Sequence[Side], answers: Mapping[Side, dict[str, Any]], doing: str
+) -> Failed:
+    """What it makes of the run that these did not answer.
+
+    They hang, unless the other side told of a failure of its own: after that it is no wonder that
+    one cannot be stopped.
+    """
+    told = "; ".join(f"{s.build.name} did not answer while {doing}{s.said()}" for s in waiting)
+    for side, answer in answers.items():
+        if "failed" in answer:
+            cause = failure(side, answer)
+            return Failed(cause.outcome, f"{cause}; {told}", usable=False)
+    return Failed("hung", told, usable=False)
 
 
 def _failed(message: dict[str, Any]) -> bool:

@@ -248,3 +248,29 @@ def test_pynng_listens(secure: Sockets) -> None:
     finally:
         out, _ = finish_program(process)
     assert out == "answer\n"
+
+
+def test_both_sides_from_a_file(secure: Sockets, tmp_path: Path) -> None:
+    """The server's key is locked, and its password in a file."""
+    (tmp_path / "password").write_text("sesame\n")
+    path = tmp_path / "anymq.toml"
+    path.write_text(
+        f"""
+        [sockets.server]
+        protocol = "pull"
+        tls.certificate = "{FOLDER}/server.pem"
+        tls.key = "{FOLDER}/server-locked.key"
+        tls.key_password_file = "password"
+        [sockets.client]
+        protocol = "push"
+        tls = {{ca = "{FOLDER}/authority.pem", server_name = "localhost"}}
+        """
+    )
+    config = anymq.load_config(path)
+    with (
+        config.socket("server", backend=secure.backend) as pull,
+        config.socket("client", backend=secure.backend, linger=0) as push,
+    ):
+        push.dial(pull.listen(secure.url("tls+tcp")).url, wait=True, timeout=LIMIT)
+        push.send(b"x", timeout=LIMIT)
+        assert pull.recv(timeout=LIMIT) == b"x"

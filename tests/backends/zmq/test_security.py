@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,3 +268,48 @@ def test_key_pairs_differ(zmq: Backend) -> None:
     first, second = keypair(zmq), keypair(zmq)
     assert len({*first, *second}) == 4
     assert all(len(key) == 40 for key in first + second)
+
+
+def from_file(sockets: Sockets, folder: Path, server: str, client: str) -> None:
+    """Two sockets of a file, with these tables, talk."""
+    path = folder / "anymq.toml"
+    path.write_text(
+        f'[sockets.server]\nprotocol = "pull"\n{server}\n'
+        f'[sockets.client]\nprotocol = "push"\n{client}\n'
+    )
+    config = anymq.load_config(path)
+    limits = {"send_timeout": LIMIT, "recv_timeout": LIMIT, "linger": 0.0}
+    with (
+        config.socket("server", backend=sockets.backend, **limits) as pull,
+        config.socket("client", backend=sockets.backend, **limits) as push,
+    ):
+        talks(pull, push, pull.listen(sockets.url()).url)
+
+
+def test_curve_from_a_file(sockets: Sockets, keys: Three, tmp_path: Path) -> None:
+    server, client, _ = keys
+    (tmp_path / "server.secret").write_text(server[1])
+    (tmp_path / "client.secret").write_text(client[1])
+    from_file(
+        sockets,
+        tmp_path,
+        f"""
+        curve.public_key = "{server[0]}"
+        curve.secret_key_file = "server.secret"
+        curve.server = true
+        curve.allow = ["{client[0]}"]
+        """,
+        f"""
+        curve.public_key = "{client[0]}"
+        curve.secret_key_file = "client.secret"
+        curve.server_key = "{server[0]}"
+        """,
+    )
+
+
+def test_plain_from_a_file(
+    sockets: Sockets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "users").write_text("ann:sesame\n")
+    monkeypatch.setenv("ANYMQ_SOCKETS__CLIENT__PLAIN__PASSWORD", "sesame")
+    from_file(sockets, tmp_path, 'plain.users_file = "users"', 'plain.username = "ann"')
