@@ -169,9 +169,10 @@ def _behind(results: Results) -> Iterator[str]:
         yield from (f"Nowhere by more than {AHEAD:g} times, of all that was measured.", "")
         return
     yield (
-        f"Of all that was measured, where another package on the same library file was more than "
-        f"{AHEAD:g} times as good as anymq by the median of the rounds, the furthest ahead first. "
-        f"Where the extremes reach over 1, marked with ?, a round or more went the other way."
+        f"All cases in which another package on the same library file was more than {AHEAD:g} times as "
+        f"good as anymq by the median of the rounds; by library, the furthest ahead first. Marked "
+        f"with ? are those in which the extremes reach over 1: a round or more went the other way. "
+        f"To a memory that did not rise at all there is no ratio."
     )
     yield from ("", *behind_table(found, results), "")
 
