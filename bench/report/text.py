@@ -169,8 +169,9 @@ def _behind(results: Results) -> Iterator[str]:
         yield from (f"Nowhere by more than {AHEAD:g} times, of all that was measured.", "")
         return
     yield (
-        f"All cases in which another package on the same library file was more than {AHEAD:g} times "
-        f"as good as anymq by the median of the rounds; by library, the furthest ahead first. Marked "
+        f"All cases in which another package on the same library file was more than {AHEAD:g} "
+        f"times as good as anymq by the median of the rounds; by library, the furthest ahead "
+        f"first. Marked "
         f"with ? are those in which the extremes reach over 1: a round or more went the other way. "
         f"To a memory that did not rise at all there is no ratio."
     )
