@@ -92,7 +92,7 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         if old["libraries"].get(name, library)["sha256"] != library["sha256"]:
             raise ValueError(f"{name} was another file; these figures do not belong together")
     cases = {case_key(case): case for case in [*old["cases"], *new["cases"]]}
-    return {
+    joined = {
         **new,
         "machine": old["machine"],  # with its load before all of it
         "rounds": max(old["rounds"], new["rounds"]),
@@ -101,3 +101,8 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         "contestants": {**old["contestants"], **new["contestants"]},
         "cases": list(cases.values()),
     }
+    if "parts" in old:
+        joined["parts"] = [*old["parts"], *new["parts"]]
+    else:  # of how many it was made nobody wrote down, so the sum is not known either
+        joined.pop("parts", None)
+    return joined

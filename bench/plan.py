@@ -278,7 +278,7 @@ def entrants(
                 continue
             if not installed(package):
                 absent[mode][package] = missing.get(package, "is not installed")
-            elif package == "C" and measure in ("import", "memory"):
+            elif package == "C" and measure == "import":
                 absent[mode][package] = f"is not asked about {measure}"
             elif shares and library.backend == "zmq" and package != "anymq":
                 absent[mode][package] = ONE_THREAD

@@ -160,9 +160,11 @@ class Turns:
 
     def _urls(self, folder: Path) -> tuple[str, str]:
         """For the work, and for the acknowledgements of what was published."""
-        transport = self.race.transport
+        race = self.race
+        transport = race.transport
         if transport in ("tcp", "ws"):
-            path = "/bench" if transport == "ws" else ""
+            # nanomsg takes no path where it listens.
+            path = "/bench" if transport == "ws" and race.library.backend != "nanomsg" else ""
             one, other = free_port(), free_port()
             return f"{transport}://127.0.0.1:{one}{path}", f"{transport}://127.0.0.1:{other}{path}"
         if transport == "ipc":

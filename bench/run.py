@@ -210,12 +210,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"load is {load:.2f}: other work makes the figures mean little", file=sys.stderr)
     old = json.loads(options.json.read_text()) if options.append and options.json.exists() else None
     began = time.monotonic()
+    date = datetime.date.today().isoformat()
+    part = {"date": date, "load_before": load, "rounds": options.rounds, "seconds": 0.0}
     results: dict[str, Any] = {
         "schema": 1,
-        "date": datetime.date.today().isoformat(),
+        "date": date,
         "machine": machine(load),
         "rounds": options.rounds,
         "seconds": 0.0,
+        "parts": [part],
         "libraries": {race.library.id: race.library.record() for race in races},
         "contestants": contestants(races),
         "cases": [],
@@ -226,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for case in run(races, here, options):
         report(case)
         results["cases"].append(case)
-        results["seconds"] = round(time.monotonic() - began, 1)
+        results["seconds"] = part["seconds"] = round(time.monotonic() - began, 1)
         if options.json:  # after every case, so that what ends early has left something
             save(options.json, merge(old, results) if old else results)
     report_aims(aims.fill(results["cases"]))

@@ -45,6 +45,20 @@ static inline void *bench_symbol(const bench_task *task, const char *name)
     return symbol;
 }
 
+/* Ends with what a call of libzmq (`zmq`) or nanomsg (`nn`) says of its failure, in its own words. */
+static inline void bench_die_of(const bench_task *task, const char *library, const char *call)
+{
+    char name[32];
+    int (*code)(void);
+    const char *(*words)(int);
+    snprintf(name, sizeof name, "%s_errno", library);
+    code = (int (*)(void))bench_symbol(task, name);
+    snprintf(name, sizeof name, "%s_strerror", library);
+    words = (const char *(*)(int))bench_symbol(task, name);
+    fprintf(stderr, "%s_%s failed: %s\n", library, call, words(code()));
+    exit(1);
+}
+
 static inline bench_task bench_start(int argc, char **argv)
 {
     bench_task task;

@@ -18,14 +18,14 @@ int main(int argc, char **argv)
 
     bench_end_with_parent();
     if (bind(sock, task.url) < 0)
-        bench_die("nn_bind", 0);
+        bench_die_of(&task, "nn", "bind");
     bench_ready();
     for (;;) {
         int size = recv(sock, task.body, task.size, 0);
         if (size < 0)
-            bench_die("nn_recv", 0);
+            bench_die_of(&task, "nn", "recv");
         if (task.replies && send(sock, task.body, (size_t)size, 0) < 0)
-            bench_die("nn_send", 0);
+            bench_die_of(&task, "nn", "send");
         bench_served();
     }
 }

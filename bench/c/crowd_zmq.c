@@ -18,14 +18,14 @@ int main(int argc, char **argv)
 
     bench_end_with_parent();
     if (bind(sock, task.url) != 0)
-        bench_die("zmq_bind", 0);
+        bench_die_of(&task, "zmq", "bind");
     bench_ready();
     for (;;) {
         int size = recv(sock, task.body, task.size, 0);
         if (size < 0)
-            bench_die("zmq_recv", 0);
+            bench_die_of(&task, "zmq", "recv");
         if (task.replies && send(sock, task.body, (size_t)size, 0) < 0)
-            bench_die("zmq_send", 0);
+            bench_die_of(&task, "zmq", "send");
         bench_served();
     }
 }

@@ -36,38 +36,38 @@ static port port_open(int protocol)
     int unlimited = -1;
     port self = open_socket(DOMAIN_SP, kinds[protocol]);
     if (self < 0)
-        bench_die("nn_socket", protocol);
+        bench_die_of(&task, "nn", "socket");
     if (set_option(self, LEVEL_TCP, TCP_NO_DELAY, &nodelay, sizeof nodelay) < 0)
-        bench_die("nn_setsockopt", TCP_NO_DELAY);
+        bench_die_of(&task, "nn", "setsockopt");
     if (set_option(self, LEVEL_SOCKET, LARGEST_RECEIVED, &unlimited, sizeof unlimited) < 0)
-        bench_die("nn_setsockopt", LARGEST_RECEIVED);
+        bench_die_of(&task, "nn", "setsockopt");
     if (protocol == SUB && set_option(self, kinds[SUB], SUBSCRIBE, "", 0) < 0)
-        bench_die("nn_setsockopt", SUBSCRIBE);
+        bench_die_of(&task, "nn", "setsockopt");
     return self;
 }
 
 static void port_listen(port self, const char *url)
 {
     if (bind_to(self, url) < 0)
-        bench_die("nn_bind", 0);
+        bench_die_of(&task, "nn", "bind");
 }
 
 static void port_dial(port self, const char *url)
 {
     if (connect_to(self, url) < 0)
-        bench_die("nn_connect", 0);
+        bench_die_of(&task, "nn", "connect");
 }
 
 static void port_send(port self, const void *body, size_t size)
 {
     if (send_one(self, body, size, 0) < 0)
-        bench_die("nn_send", 0);
+        bench_die_of(&task, "nn", "send");
 }
 
 static void port_recv(port self, void *body, size_t size)
 {
     if (receive_one(self, body, size, 0) < 0)
-        bench_die("nn_recv", 0);
+        bench_die_of(&task, "nn", "recv");
 }
 
 static void port_close(port self)

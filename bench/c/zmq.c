@@ -43,7 +43,7 @@ static port port_open(int protocol)
         if (errno == EMFILE) /* so many are being closed, which another thread does */
             sched_yield();
         else
-            bench_die("zmq_socket", errno);
+            bench_die_of(&task, "zmq", "socket");
     if (protocol == SUB)
         set_option(self, OPTION_SUBSCRIBE, "", 0);
     if (count > 0) {
@@ -56,25 +56,25 @@ static port port_open(int protocol)
 static void port_listen(port self, const char *url)
 {
     if (bind_to(self, url) != 0)
-        bench_die("zmq_bind", 0);
+        bench_die_of(&task, "zmq", "bind");
 }
 
 static void port_dial(port self, const char *url)
 {
     if (connect_to(self, url) != 0)
-        bench_die("zmq_connect", 0);
+        bench_die_of(&task, "zmq", "connect");
 }
 
 static void port_send(port self, const void *body, size_t size)
 {
     if (send_one(self, body, size, 0) < 0)
-        bench_die("zmq_send", 0);
+        bench_die_of(&task, "zmq", "send");
 }
 
 static void port_recv(port self, void *body, size_t size)
 {
     if (receive_one(self, body, size, 0) < 0)
-        bench_die("zmq_recv", 0);
+        bench_die_of(&task, "zmq", "recv");
 }
 
 static void port_close(port self)

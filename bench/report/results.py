@@ -14,6 +14,7 @@ __all__ = [
     "Aim",
     "Case",
     "Library",
+    "Part",
     "Results",
     "ResultsError",
     "Spread",
@@ -111,8 +112,20 @@ class Aim(msgspec.Struct, frozen=True):
     reached: bool
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One start of the benchmark, of those that wrote the file: `load_before` it, in processors."""
+
+    date: str
+    load_before: float
+    rounds: int
+    seconds: float
+
+
 class Results(msgspec.Struct, frozen=True):
-    """A whole run; `seconds` is how long all of it took."""
+    """A whole run; `seconds` is how long all of it took, `rounds` the most of any part.
+
+    Files that were begun before `parts` were written have none.
+    """
 
     schema: Literal[1]
     date: str
@@ -123,6 +136,7 @@ class Results(msgspec.Struct, frozen=True):
     contestants: dict[str, str]
     cases: list[Case]
     aims: list[Aim]
+    parts: list[Part] = []
 
     def title(self, library: str) -> str:
         """What a library file is called in headings: its name, and whose it is."""

@@ -11,6 +11,7 @@ __all__ = [
     "cases_table",
     "counted",
     "number",
+    "place",
     "ratio",
     "size",
     "skipped",
@@ -90,12 +91,13 @@ def skipped(cases: Sequence[Case]) -> Iterator[str]:
         elif len(missing) == sum(case.mode in modes for case in cases):
             places = [calls(case) for case in missing]  # in all that there is of these modes
         else:
-            places = [_place(case) for case in missing]
+            places = [place(case) for case in missing]
         told = "; ".join(dict.fromkeys(filter(None, places)))
         yield f"- {name}{f' ({told})' if told else ''}: {reason}"
 
 
-def _place(case: Case) -> str:
+def place(case: Case) -> str:
+    """Where in a measure a case stands."""
     words = [
         case.transport or "",
         "" if case.size is None else size(case.size),

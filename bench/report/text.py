@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from .behind import AHEAD, behind, behind_table
 from .notes import Notes, note_of
 from .plots import OVERVIEW, plot_name
 from .results import AWAITING, Aim, Case, Results
@@ -64,12 +65,13 @@ def page(
         f"<!-- Made by bench/page.py from {source}, with the prose of bench/notes.md: "
         "edit those, not this. -->",
         "",
-        f"What anymq costs and gains against C and against the other Python packages, measured on "
-        f"{results.date} on one machine, in one run, each comparison on one and the same library "
+        f"What anymq costs and gains against C and against the other Python packages, measured "
+        f"{_when(results)} on one machine, each comparison on one and the same library "
         f"file. Ratios say more than rates: rates are those of this machine.",
         "",
         *plot(OVERVIEW, "100-byte messages over tcp: how far each binding is from C"),
         *_aims(results, notes),
+        *_behind(results),
         *_machine(results),
         *_method(results, source, method),
     ]
@@ -159,6 +161,53 @@ def _aims(results: Results, notes: Notes) -> Iterator[str]:
         yield from (note_of(notes, aim), "")
 
 
+def _behind(results: Results) -> Iterator[str]:
+    """Where anymq is not the best choice, whether or not an aim is about it."""
+    found = list(behind(results))
+    yield from ("## Where another package is faster", "")
+    if not found:
+        yield from (f"Nowhere by more than {AHEAD:g} times, of all that was measured.", "")
+        return
+    yield (
+        f"All cases in which another package on the same library file was more than {AHEAD:g} "
+        f"times as good as anymq by the median of the rounds; by library, the furthest ahead "
+        f"first. Marked "
+        f"with ? are those in which the extremes reach over 1: a round or more went the other way. "
+        f"To a memory that did not rise at all there is no ratio."
+    )
+    yield from ("", *behind_table(found, results), "")
+
+
+def _when(results: Results) -> str:
+    """On which days, and in how many parts, as far as the file says."""
+    dates = sorted({part.date for part in results.parts} or {results.date})
+    days = f"on {dates[0]}" if len(dates) == 1 else f"from {dates[0]} to {dates[-1]}"
+    if not results.parts:
+        return days
+    return (
+        f"{days} in one run" if len(results.parts) == 1 else f"{days} in {len(results.parts)} parts"
+    )
+
+
+def _load(results: Results) -> tuple[str, float]:
+    """The load before each part, in words, and the highest."""
+    loads = [part.load_before for part in results.parts]
+    if len(loads) < 2:
+        only = loads[0] if loads else results.machine.load_before
+        return f"load {only:.2f} before the run", only
+    rest = f"{min(loads[1:]):.2f} to {max(loads[1:]):.2f}"
+    return f"load {loads[0]:.2f} before the first part, {rest} before the others", max(loads)
+
+
+def _rounds(results: Results) -> str:
+    """How many turns each contestant had in the parts; the memory's are fewer."""
+    counts = sorted({part.rounds for part in results.parts})
+    if len(counts) < 2:
+        return f"up to {counted(results.rounds, 'round')}"
+    fewer = ", ".join(map(str, counts[:-1]))
+    return f"up to {fewer} or {counts[-1]} rounds, depending on the part"
+
+
 def _measured(aim: Aim) -> str:
     return f"{_short(aim)} ({ratio(aim.low)}–{ratio(aim.high)})"
 
@@ -172,12 +221,13 @@ def _short(aim: Aim) -> str:
 def _machine(results: Results) -> Iterator[str]:
     machine = results.machine
     compiler = results.contestants.get("C")
+    load, highest = _load(results)
     yield from ("## Machine, libraries and packages", "")
     yield (
         f"{machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}; "
-        f"load {machine.load_before:.2f} before the run."
+        f"{load}."
     )
-    if machine.load_before > BUSY * machine.cores:
+    if highest > BUSY * machine.cores:
         yield (
             "**That is much: either a part of this benchmark had just ended, or other work ran, "
             "and then the numbers mean little.**"
@@ -203,7 +253,7 @@ def _method(results: Results, source: str, method: str) -> Iterator[str]:
         "## How it was measured",
         "",
         f"Sender and receiver are two processes; all contestants of a comparison use the same "
-        f"library file, and take turns, up to {counted(results.rounds, 'round')}; all of it took "
+        f"library file, and take turns, {_rounds(results)}; all of it took "
         f"{counted(results.seconds / 60, 'minute')}. A number is the median of its rounds. A "
         f"ratio is taken within each round, so that whatever else the machine did falls on both; "
         f"its median stands before its extremes: 1.20 (1.15–1.26). In the plots C is the line at "

@@ -123,6 +123,16 @@ def test_parts_are_joined_and_the_later_case_counts() -> None:
     assert joined["machine"]["load_before"] == 0.0
 
 
+def test_what_was_written_down_of_each_part_is_kept() -> None:
+    told = [
+        {"date": "2026-01-01", "load_before": load, "rounds": 3, "seconds": 9.0} for load in (0, 1)
+    ]
+    first, later = ({**part({"anymq": [1.0]}), "parts": [one]} for one in told)
+    assert merge(first, later)["parts"] == told
+    del first["parts"]
+    assert "parts" not in merge(first, later), "nobody knows how many the first were"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -97,6 +97,82 @@ def test_a_busy_machine_is_told(folder: Path, run: Run) -> None:
     assert "the numbers mean little" in section(text, "## Machine, libraries and packages")
 
 
+def page_of(folder: Path, run: Run, **changed: Any) -> str:
+    write(folder, {**made.results(), **changed})
+    assert run() == 0
+    return (folder / "page.md").read_text(encoding="utf-8")
+
+
+def part(date: str, load: float, rounds: int) -> dict[str, Any]:
+    return {"date": date, "load_before": load, "rounds": rounds, "seconds": 60.0}
+
+
+def test_a_run_in_parts_is_told_as_one(folder: Path, run: Run) -> None:
+    parts = [part("2000-01-01", 0.1, 3), part("2000-01-02", 0.3, 3), part("2000-01-02", 0.45, 5)]
+    text = page_of(folder, run, parts=parts)
+    assert "measured from 2000-01-01 to 2000-01-02 in 3 parts on one machine" in text
+    machine = section(text, "## Machine, libraries and packages")
+    assert "; load 0.10 before the first part, 0.30 to 0.45 before the others." in machine
+    assert "mean little" not in machine
+    assert "up to 3 or 5 rounds, depending on the part" in section(text, "## How it was measured")
+    busy = page_of(folder, run, parts=[*parts, part("2000-01-03", 0.6, 3)])
+    assert "the numbers mean little" in section(busy, "## Machine, libraries and packages")
+
+
+def test_a_run_of_one_part(folder: Path, run: Run) -> None:
+    text = page_of(folder, run, parts=[part("2000-01-02", 0.3, 5)])
+    assert "measured on 2000-01-02 in one run on one machine" in text
+    assert "; load 0.30 before the run." in text
+
+
+def test_a_file_that_does_not_say_its_parts(text: str) -> None:
+    assert "measured on 2000-01-02 on one machine" in text
+
+
+BEHIND = "## Where another package is faster"
+
+
+def test_where_no_package_is_faster(text: str) -> None:
+    """C is, in most of these; that is not what it is about."""
+    assert "Nowhere by more than 1.1 times" in section(text, BEHIND)
+
+
+def test_where_another_package_is_faster(folder: Path, run: Run) -> None:
+    place = {"transport": "tcp", "size": 65536, "mode": "one"}
+    ways = {
+        "anymq": 1.0,
+        "anymq recv_message": 2.0,
+        "pyzmq": 1.0,
+        "pyzmq copy=False": 3.0,
+        "C": 9.0,
+    }
+    cases = [
+        made.case("zmq", "throughput", ways, **place),
+        made.case("zmq", "open_close", {"anymq": 1.0, "pyzmq": 4.0}),
+        made.case("nanomsg", "throughput", {"anymq": 1.0, "nnpy": 1.5}, **place),
+    ]
+    result = cases[2]["results"]
+    for name, values in {"anymq": [2.0, 1.0, 1.0], "nnpy": [1.0, 1.5, 1.5]}.items():
+        result[name] = {"values": values, **made.spread(values)}
+    told = section(page_of(folder, run, cases=cases, aims=[]), BEHIND)
+    rows = [
+        line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| lib")
+    ][1:]
+    assert [row[:4] for row in rows] == [
+        ["libzmq", "open close", "pyzmq", "µs"],
+        [
+            "libzmq",
+            "throughput, tcp 64 KiB one a call",
+            "pyzmq copy=False, to anymq recv_message",
+            "messages a second",
+        ],
+        ["libnanomsg", "throughput, tcp 64 KiB one a call", "nnpy", "messages a second"],
+    ]
+    assert float(rows[0][4]) < float(rows[0][5]), "of times the lower is the better"
+    assert 3.6 < float(rows[0][6].split()[0]) < 4.4
+    assert rows[2][4:] == ["1.50", "1.00", "1.50 (0.50–1.50) ?"]
+
+
 def test_every_case_has_its_row(text: str) -> None:
     for library in made.OTHERS:
         rows = [

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import run
-from harness import Failed, Program, python_program
-from plan import ONE_THREAD, libraries
-from race import count_all
+from harness import Failed, Program, build_c, c_program, python_program, stubs_for
+from plan import ONE_THREAD, Selection, libraries, races
+from race import Turns, count_all
 
 import anymq
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 def test_a_race_of_a_moment(library: str, tmp_path: Path) -> None:
     if library not in HERE:
         pytest.skip(f"no library file for {library} here")
-    transport = "ws" if library == "zmq-system" else "inproc"
+    transport = "inproc" if library == "nng" else "ws"
     target = tmp_path / "results.json"
     arguments = ["--rounds", "2", "--seconds", "0.01", "--library", library]
     arguments += ["--contestant", "anymq", "C", "--transport", transport, "--size", "100"]
@@ -91,8 +91,24 @@ def test_a_later_part_is_joined_to_the_file(tmp_path: Path) -> None:
     for transport in ("inproc", "ipc"):
         work = ["--measure", "round_trip", "--size", "100", "--mode", "one"]
         run.main([*common, *work, "--transport", transport, "--json", str(target), "--append"])
-    cases = json.loads(target.read_text())["cases"]
-    assert [case["transport"] for case in cases] == ["inproc", "ipc"]
+    results = json.loads(target.read_text())
+    assert [case["transport"] for case in results["cases"]] == ["inproc", "ipc"]
+    assert [part["rounds"] for part in results["parts"]] == [1, 1]
+    assert results["seconds"] == pytest.approx(sum(part["seconds"] for part in results["parts"]))
+
+
+@pytest.mark.parametrize("library", ["zmq", "nng", "nanomsg"])
+def test_memory_of_anymq_and_c(library: str) -> None:
+    if library not in HERE:
+        pytest.skip(f"no library file for {library} here")
+    chosen = Selection(measures=("memory",), libraries=(library,), contestants=("anymq", "C"))
+    (_, single) = races(libraries()[0], chosen)
+    build_c(single.library.backend)
+    turns = Turns(single, stubs=stubs_for(single.library.file))
+    turns.run(1, 0.01, lambda text: None)
+    (case,) = turns.cases(lambda measure: True)
+    assert case["skipped"] == {}
+    assert set(case["results"]) == set(case["before"]) == {"anymq", "C"}
 
 
 def test_a_process_on_another_library_is_found_out() -> None:
@@ -107,6 +123,19 @@ def test_a_process_on_another_library_is_found_out() -> None:
             program.check_mapped(nanomsg, "libnanomsg")
         with pytest.raises(Failed, match="is mapped besides"):
             program.check_mapped(nng, "libc.")
+
+
+def test_a_program_in_c_tells_the_librarys_own_words() -> None:
+    build_c("nanomsg")
+    nanomsg = anymq.get_backend("nanomsg").library.path
+    command = c_program("nanomsg", "stream", "0.01", "1")(
+        nanomsg, "measure", "ws://here/path", 1, 100
+    )
+    with (
+        Program(command) as program,
+        pytest.raises(Failed, match="nn_bind failed: Invalid argument"),
+    ):
+        program.expect("ready")
 
 
 def test_a_program_that_fails_is_skipped_with_its_own_words() -> None:

@@ -8,7 +8,7 @@
 
 #define BIG 65536      /* bytes from which copying is worth releasing the interpreter lock */
 #define CHUNK 64       /* messages prepared at a time in a batch */
-#define CHUNK_BYTES (1 << 20)
+#define CHUNK_BYTES (1 << 18) /* and their bytes: the other side waits while they are copied */
 
 /* What the program passed, kept alive and in place. */
 typedef struct Payload {
