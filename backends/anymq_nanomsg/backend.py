@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from anymq.protocols import Protocol
 from .failures import make_error, name_of
 from .features import find_features
 from .library import Library
+from .options import mapping_for
 from .releases import identify
 from .sockets import NanomsgSocket
 
@@ -34,10 +36,19 @@ class NanomsgBackend(Backend):
         self.constants = library.constants
         self.errors = library.errors
         self.features = find_features(library, self.release)
+        self._option_mappings: dict[tuple[Protocol, bool], Mapping[str, str]] = {}
 
     def open_socket(self, protocol: Protocol, *, raw: bool = False) -> NanomsgSocket:
         self.require(f"protocol.{protocol.value}")
         return NanomsgSocket(self, protocol, raw)
+
+    def option_mapping(self, protocol: Protocol, raw: bool) -> Mapping[str, str]:
+        """Portable option to nanomsg's, for those that such a socket has in this library."""
+        found = self._option_mappings.get((protocol, raw))
+        if found is None:
+            found = MappingProxyType(mapping_for(self, protocol, raw))
+            self._option_mappings[protocol, raw] = found
+        return found
 
     def error(self, code: int, doing: str = "", **context: Any) -> AnymqError:
         symbol = name_of(code, self.errors)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anymq._engine import Handle
 from anymq.abc import NativeEndpoint, NativeSocket
 from anymq.errors import AddressInUse, AnymqError, Closed, OptionError
+from anymq.options import PORTABLE_DEFAULTS
 from anymq.protocols import Protocol
 
 from . import addresses
 from ._nanomsg import ffi
 from ._nanomsg import lib as adapter
-from .library import NativeError
-from .options import MAPPED, mapping_for, native_option
+from .library import NativeError, NativeOption
+from .options import MAPPED, native_option
 
 if TYPE_CHECKING:
     from anymq.url import Address
@@ -67,7 +67,7 @@ class NanomsgSocket(NativeSocket):
             raise backend.error(error[0], f"open a {protocol} socket")
         self._number = int(self._c.s)
         self._ipv6_wanted = False
-        self._mapping = MappingProxyType(mapping_for(backend, protocol, raw))
+        self._mapping = backend.option_mapping(protocol, raw)
         ops = int(ffi.cast("uintptr_t", adapter.anymq_nn_table()))
         try:
             self.handle = Handle(
@@ -198,17 +198,28 @@ class NanomsgSocket(NativeSocket):
 
     def set_option(self, name: str, value: Any) -> None:
         self._require_option(name)
+        option, native = self._to_native(name, value)
+        self._call(
+            f"set option {name} to {value!r}",
+            lambda: self._library.set_option(self._number, option, native),
+        )
+
+    def set_defaults(self, names: Iterable[str]) -> None:
+        def work() -> None:
+            for name in names:
+                option, native = self._to_native(name, PORTABLE_DEFAULTS[name])
+                self._library.set_option(self._number, option, native)
+
+        self._call("set the options of a new socket", work)
+
+    def _to_native(self, name: str, value: Any) -> tuple[NativeOption, int | bytes]:
         conversion = MAPPED[name]
-        option = self._library.options[conversion.native]
         native = conversion.to_native(value)
         if name == "ipv6":
             # Where there is no IPv6, IPv4 addresses are nevertheless to work.
             self._ipv6_wanted = value
             native = native or not addresses.has_ipv6()
-        self._call(
-            f"set option {name} to {value!r}",
-            lambda: self._library.set_option(self._number, option, native),
-        )
+        return self._library.options[conversion.native], native
 
     def get_option(self, name: str) -> Any:
         self._require_option(name)

@@ -32,6 +32,8 @@ class NngBackend(Backend):
         self.errors = ERRORS
         self.features = find_features(library)
         self.quirks = find_quirks(library)
+        self.option_mappings: dict[tuple[Protocol, bool], Mapping[str, str]] = {}
+        """What the first socket of each kind found its options to be."""
 
     def open_socket(self, protocol: Protocol, *, raw: bool = False) -> NngSocket:
         self.require(f"protocol.{protocol.value}")

@@ -23,6 +23,7 @@ class Library:
         major: 1 or 2, told by symbols, because version texts lie.
         version: numbers of the version text: `(1, 5, 2)`.
         version_text: what `nng_version()` says, and what contradicts it.
+        ops: address of the table of operations.
     """
 
     def __init__(self, name: str) -> None:
@@ -38,6 +39,7 @@ class Library:
         if self.pointer == ffi.NULL:
             text = ffi.string(said).decode(errors="replace")
             raise BackendUnavailable(text, backend="nng")
+        self.ops = int(ffi.cast("uintptr_t", lib.anymq_nng_ops(self.pointer)))
         self.path = os.path.abspath(os.fsdecode(ffi.string(lib.anymq_nng_path(self.pointer))))
         self.major: int = lib.anymq_nng_major(self.pointer)
         said = ffi.string(lib.anymq_nng_version(self.pointer), LONGEST_VERSION)
@@ -55,11 +57,6 @@ class Library:
         The version cannot tell: what was in development before is called 1.4.0DEV.
         """
         return self.major == 1 and not self.has("nng_stat_bool")
-
-    @property
-    def ops(self) -> int:
-        """Address of the table of operations."""
-        return int(ffi.cast("uintptr_t", lib.anymq_nng_ops(self.pointer)))
 
     def context_ops(self, *, tells: bool) -> int:
         """Address of the table of operations of contexts, of those that tell event loops or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from anymq.protocols import Protocol
@@ -36,6 +37,7 @@ def opener(protocol: Protocol, *, raw: bool) -> str:
     return f"{name}_raw" if raw and name else name
 
 
+@functools.cache
 def flags_for(protocol: Protocol, *, raw: bool, polyamorous: bool = False) -> int:
     """What the adapter needs to know of the protocol (socket.h).
 

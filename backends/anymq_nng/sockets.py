@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from anymq._engine import Handle
 from anymq.abc import NativeEndpoint, NativeSocket
 from anymq.errors import AddressInUse, AddressInvalid, AnymqError, OptionError
+from anymq.options import PORTABLE_DEFAULTS
 from anymq.protocols import Protocol
 
 from ._nng import ffi, lib
@@ -73,7 +74,9 @@ class NngSocket(NativeSocket):
         if self._c == ffi.NULL:
             raise backend.error(error[0], f"cannot open a {protocol} socket")
         try:
-            self._mapping = self._find_options()
+            kind = protocol, raw
+            self._mapping = backend.option_mappings.get(kind) or self._find_options()
+            backend.option_mappings[kind] = self._mapping
             self._enlarge_subscriber()
             self.handle = Handle(
                 self._library.ops,
@@ -245,18 +248,26 @@ class NngSocket(NativeSocket):
     def option_mapping(self) -> Mapping[str, str]:
         return self._mapping
 
+    def set_defaults(self, names: Iterable[str]) -> None:
+        with self.handle:
+            for name in names:
+                self._set_option(name, PORTABLE_DEFAULTS[name])
+
     def set_option(self, name: str, value: Any) -> None:
         with self.handle:
-            if name == "ipv6":
-                self._ipv6 = value
-            elif name == "tls":
-                self._tls = value
-            elif name in ENDPOINT_OPTIONS:
-                self._endpoint_options[name] = value
-            elif name == "polyamorous":
-                self._set_polyamorous(value)
-            else:
-                self._set_socket_option(name, value)
+            self._set_option(name, value)
+
+    def _set_option(self, name: str, value: Any) -> None:
+        if name == "ipv6":
+            self._ipv6 = value
+        elif name == "tls":
+            self._tls = value
+        elif name in ENDPOINT_OPTIONS:
+            self._endpoint_options[name] = value
+        elif name == "polyamorous":
+            self._set_polyamorous(value)
+        else:
+            self._set_socket_option(name, value)
 
     def _set_socket_option(self, name: str, value: Any) -> None:
         mapped = SOCKET_OPTIONS[name]

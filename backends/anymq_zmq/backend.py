@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from anymq.abc import Backend, LibraryInfo, NativeSocket
@@ -15,6 +16,7 @@ from ._zmq import ffi, lib
 from .constants import CONSTANTS, ERROR_NAMES, SOCKET_TYPES
 from .errors import Doing, make_error
 from .features import Library, detect
+from .options import mapping_for
 from .sockets import ZmqSocket
 from .zap import ZapHandler
 
@@ -71,6 +73,7 @@ class ZmqBackend(Backend):
         )
 
         self.zap = ZapHandler(self)
+        self._option_mappings: dict[Protocol, Mapping[str, str]] = {}
 
     def _describe(self, version: tuple[int, ...]) -> str:
         """The version for people, with what contradicts it."""
@@ -97,6 +100,19 @@ class ZmqBackend(Backend):
             raise self.unsupported("raw")
         self.require(f"protocol.{protocol.value}")
         return ZmqSocket(self, protocol)
+
+    def option_mapping(self, protocol: Protocol) -> Mapping[str, str]:
+        """Portable option to libzmq's, for those that such a socket has in this library."""
+        found = self._option_mappings.get(protocol)
+        if found is None:
+            found = self._option_mappings[protocol] = MappingProxyType(
+                {
+                    name: native
+                    for name, native in mapping_for(protocol).items()
+                    if self.supports(f"option.{name}")
+                }
+            )
+        return found
 
     def curve_keypair(self) -> tuple[str, str]:
         """A new CURVE key pair, public and secret, in Z85.

@@ -7,12 +7,22 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from anymq.errors import OptionError
+from anymq.options import PORTABLE_DEFAULTS
 from anymq.protocols import Protocol
 
 from ._zmq import ffi, lib
 from .constants import CONSTANTS, OPTION_TYPES, ValueType
 
-__all__ = ["ALWAYS_NODELAY", "PORTABLE", "Portable", "mapping_for", "read", "resolve", "write"]
+__all__ = [
+    "ALWAYS_NODELAY",
+    "DEFAULTS",
+    "PORTABLE",
+    "Portable",
+    "mapping_for",
+    "read",
+    "resolve",
+    "write",
+]
 
 ALWAYS_NODELAY = "TCP_NODELAY (always on)"
 
@@ -60,6 +70,23 @@ PORTABLE = {
     "routing_id": Portable("ZMQ_ROUTING_ID", _routing_id, bytes),
 }
 
+
+def _default(name: str) -> tuple[str, int, Any, int]:
+    portable = PORTABLE[name]
+    number = CONSTANTS[portable.option]
+    kind = _C_TYPES[OPTION_TYPES[number][1]]
+    data = ffi.new(kind, [portable.to_native(PORTABLE_DEFAULTS[name])])
+    return portable.option, number, data, ffi.sizeof(data)
+
+
+_C_TYPES = {"int": "int[1]", "int64": "int64_t[1]", "uint64": "uint64_t[1]"}
+
+DEFAULTS = {
+    name: _default(name) for name in PORTABLE if name in PORTABLE_DEFAULTS and name != "immediate"
+}
+"""Portable defaults as libzmq takes them: name and number of the option, value, and its size.
+
+They are the same for every socket, so they are made once."""
 
 IMMEDIATE = frozenset(map(Protocol, ("push", "pub", "xpub", "scatter", "radio")))
 """Sockets that ZMQ_IMMEDIATE suits. Those that receive messages are not among them: it would make
@@ -119,9 +146,6 @@ def resolve(option: Any, type: str | None) -> tuple[int, str, ValueType]:
             f"the type of option {number} is not known: give type='int' or another", backend="zmq"
         )
     return number, name, kind
-
-
-_C_TYPES = {"int": "int[1]", "int64": "int64_t[1]", "uint64": "uint64_t[1]"}
 
 
 def read(sock: Any, number: int, kind: ValueType) -> tuple[int, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anymq._engine import Handle
@@ -16,7 +16,7 @@ from anymq.url import Address
 from . import options
 from ._zmq import ffi, lib
 from .addresses import check_listen, native_url, port_of, resolved, wants_ipv6
-from .constants import CONSTANTS, SOCKET_TYPES, ValueType
+from .constants import CONSTANTS, OPTION_TYPES, SOCKET_TYPES, ValueType
 from .contexts import CARRIERS, ZmqContext
 
 if TYPE_CHECKING:
@@ -45,11 +45,7 @@ class ZmqSocket(NativeSocket):
         self.headed = protocol in _HEADED
         self._ipv6 = True
         self._immediate = True
-        self._mapping = {
-            name: native
-            for name, native in options.mapping_for(protocol).items()
-            if backend.supports(f"option.{name}")
-        }
+        self._mapping = backend.option_mapping(protocol)
         self._security: dict[str, CurveConfig | PlainConfig] = {}
         self._rules: Rules | None = None
         self._used = False
@@ -57,13 +53,15 @@ class ZmqSocket(NativeSocket):
         self._becoming = threading.Lock()
         self._by_number: list[tuple[int, str, ValueType, Any]] = []
         result = ffi.new("azmq_sock **")
-        backend.check(
-            lib.azmq_socket(backend.lib, SOCKET_TYPES[protocol.value], result),
-            f"open a {protocol} socket",
-        )
+        code = lib.azmq_socket(backend.lib, SOCKET_TYPES[protocol.value], result)
+        if code:
+            raise backend.error(code, f"open a {protocol} socket")
         self._sock = result[0]
         try:
-            self._portable_defaults()
+            self._set("ZMQ_LINGER", _LINGER_MS)
+            if protocol is Protocol.REQ:
+                self._set("ZMQ_REQ_RELAXED", 1)
+                self._set("ZMQ_REQ_CORRELATE", 1)
             self.handle = Handle(
                 lib.azmq_ops(backend.lib),
                 int(ffi.cast("uintptr_t", self._sock)),
@@ -78,14 +76,16 @@ class ZmqSocket(NativeSocket):
             lib.azmq_discard(self._sock)
             raise
 
-    def _portable_defaults(self) -> None:
-        self._set("ZMQ_LINGER", _LINGER_MS)
-        self._set("ZMQ_IPV6", 1)
-        if "immediate" in self._mapping:
-            self._set_immediate(True)
-        if self.protocol is Protocol.REQ:
-            self._set("ZMQ_REQ_RELAXED", 1)
-            self._set("ZMQ_REQ_CORRELATE", 1)
+    def set_defaults(self, names: Iterable[str]) -> None:
+        with self.handle:
+            for name in names:
+                if name == "immediate":
+                    self._set_immediate(True)
+                elif name in options.DEFAULTS:  # tcp_nodelay is no option of libzmq's
+                    option, number, data, size = options.DEFAULTS[name]
+                    code = lib.azmq_setopt(self._sock, number, data, size)
+                    if code:
+                        raise self.backend.error(code, f"set {option}", kind="option")
 
     def _set_immediate(self, value: bool) -> None:
         self._immediate = value
@@ -93,9 +93,11 @@ class ZmqSocket(NativeSocket):
         lib.azmq_set_gated(self._sock, value and self.protocol in options.GATED)
 
     def _set(self, option: str, value: Any) -> None:
-        number, name, kind = options.resolve(option, None)
+        number = CONSTANTS[option]
+        name, kind = OPTION_TYPES[number]
         code = options.write(self._sock, number, name, kind, value)
-        self.backend.check(code, f"set {name} to {value!r}", "option")
+        if code:
+            raise self.backend.error(code, f"set {name} to {value!r}", kind="option")
 
     def listen(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")

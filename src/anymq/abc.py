@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ._engine import Handle
 from .errors import AnymqError, UnsupportedFeature
 from .features import Support, absent
+from .options import PORTABLE_DEFAULTS
 from .protocols import Protocol
 
 if TYPE_CHECKING:
@@ -156,6 +157,15 @@ class NativeSocket(NativeContext):
 
     protocol: Protocol
     raw: bool
+
+    def set_defaults(self, names: Iterable[str]) -> None:
+        """Give these options of `option_mapping` the values of `PORTABLE_DEFAULTS`.
+
+        Called once, of a new socket that nobody else knows yet. A backend overrides it where it has
+        a shorter way than to set each as one that the program asked for.
+        """
+        for name in names:
+            self.set_option(name, PORTABLE_DEFAULTS[name])
 
     @abc.abstractmethod
     def listen(self, address: Address) -> NativeEndpoint:

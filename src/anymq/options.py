@@ -6,6 +6,7 @@ one is refused in the same words everywhere and before any C code sees it.
 
 from __future__ import annotations
 
+import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ __all__ = [
     "SocketOptions",
     "check_option",
     "inapplicable",
+    "inapplicable_options",
 ]
 
 Kind = Literal[
@@ -182,6 +184,12 @@ def inapplicable(name: str, protocol: Protocol, raw: bool) -> str:
     if raw and name in _NOT_RAW:
         return f"a raw {protocol} socket leaves {name} to the program"
     return ""
+
+
+@functools.cache
+def inapplicable_options(protocol: Protocol, raw: bool) -> frozenset[str]:
+    """The options that mean nothing to a protocol, whatever the library."""
+    return frozenset(name for name in OPTIONS if inapplicable(name, protocol, raw))
 
 
 _OBJECTS = {"tls": "TLSConfig", "curve": "CurveConfig", "plain": "PlainConfig"}

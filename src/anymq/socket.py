@@ -31,6 +31,7 @@ from .options import (
     OptionInfo,
     check_option,
     inapplicable,
+    inapplicable_options,
 )
 from .protocols import Protocol
 from .url import parse
@@ -46,7 +47,12 @@ __all__ = ["DEFAULT", "Socket"]
 
 
 ENGINE_OPTIONS: Final = frozenset({"send_timeout", "recv_timeout", "linger"})
-"""Options that the engine keeps for every library."""
+"""Options that the engine keeps for every library; a handle begins with their defaults."""
+
+NATIVE_DEFAULTS: Final = tuple(
+    name for name in PORTABLE_DEFAULTS if name not in ENGINE_OPTIONS and name != "name"
+)
+"""Options that a new socket is given in the library, where it has them."""
 
 ANSWERED: Final = frozenset({Protocol.REQ, Protocol.SURVEYOR})
 """Protocols on which what is received belongs to what was sent last."""
@@ -163,18 +169,22 @@ class Socket(Exchange, AwaitingCalls):
         self._loops = Loops(self._handle)
         self._headed = chosen.raw or self._native.headed
         self._handle.answers = not chosen.raw and chosen.protocol in ANSWERED
+        useless = inapplicable_options(self._protocol, bool(self._raw))
         self._mapping = {
             name: native
             for name, native in self._native.option_mapping.items()
-            if not inapplicable(name, self._protocol, self._raw)
+            if name not in useless
         }
         _lifetime.watch(self)
 
     def _set_up(self, chosen: Plan) -> None:
-        for name, value in PORTABLE_DEFAULTS.items():
-            if name not in chosen.options and (name in self._mapping or name in ENGINE_OPTIONS):
-                self._set_option(name, value)
-        for name, value in chosen.options.items():
+        given, mapping = chosen.options, self._mapping
+        self._native.set_defaults(
+            [name for name in NATIVE_DEFAULTS if name in mapping and name not in given]
+        )
+        if "linger" not in given:
+            _lifetime.note_linger(PORTABLE_DEFAULTS["linger"])
+        for name, value in given.items():
             self._set_option(name, value)
         for topic in chosen.subscribe:
             self.subscribe(topic)
