@@ -18,6 +18,9 @@ T_co = TypeVar("T_co", covariant=True)
 def setup(main_thread: int) -> None:
     """Tell which thread runs Python's signal handlers."""
 
+def look_for(seconds: float | None) -> None:
+    """How long a receive looks for an answer before its thread sleeps, and what counts as soon."""
+
 def pending_closes(timeout: float | None) -> int:
     """Wait for closes that collection left to the background; how many are still not done."""
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,6 +56,17 @@ void amq_sleep(int64_t ns)
 {
     struct timespec t = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
     nanosleep(&t, NULL);
+}
+
+bool amq_alone(void)
+{
+#ifdef __linux__
+    cpu_set_t processors;
+    /* more of them than fit in the set are an error */
+    return sched_getaffinity(0, sizeof processors, &processors) == 0 && CPU_COUNT(&processors) == 1;
+#else
+    return sysconf(_SC_NPROCESSORS_ONLN) == 1;
+#endif
 }
 
 #ifdef __linux__

@@ -67,6 +67,9 @@ typedef struct Handle {
     struct Hub *hub;     /* of its contexts, where the engine makes them: see branch.c */
     int64_t send_timeout, recv_timeout, linger; /* ns or FOREVER */
     _Atomic uint64_t sent, received;
+    atomic_ulong sender;          /* the thread that sent last; as the next two see look.c */
+    _Atomic uint64_t sent_before; /* the last wait to receive */
+    atomic_bool answers_soon;
     _Atomic int64_t last_send; /* monotonic ns, coarse; only kept where close() needs it */
     PyObject *error;    /* (code, doing) -> exception */
     PyObject *backend;  /* str */
@@ -89,6 +92,7 @@ int64_t amq_now_coarse(void);
  * when the time is over; -1 when a signal came. */
 int amq_poll(int first, int second, int64_t ns);
 void amq_sleep(int64_t ns);
+bool amq_alone(void); /* Whether the thread has one processor alone. */
 int amq_wake_open(void);
 void amq_wake_set(int fd);
 void amq_wake_clear(int fd);
@@ -168,6 +172,16 @@ int amq_run(Handle *h, Operation *op, int64_t timeout);
 int amq_pause(Handle *h, int fd, int64_t ns, PyThreadState **thread);
 int amq_check_signals(Handle *h, PyThreadState **thread);
 int amq_wake_fd(Handle *h);
+
+/* look.c: which answers are looked for before a thread sleeps; times are amq_now()'s */
+void amq_look_init(void);
+void amq_look_for(int64_t ns); /* at most so long */
+/* Whether the receive that has to wait is one for an answer. */
+bool amq_look_asked(Handle *h);
+/* Until when to look, from now on; 0: not at all. Else amq_look_end() is called when it is over. */
+int64_t amq_look_begin(Handle *h, int64_t now);
+void amq_look_end(void);
+void amq_look_answered(Handle *h, int64_t took);
 
 /* watch.c: event loops */
 void amq_watches_tell(Handle *h, int ready);

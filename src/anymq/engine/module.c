@@ -19,10 +19,21 @@ static PyObject *pending_closes(PyObject *Py_UNUSED(module), PyObject *limit)
     return left < 0 ? NULL : PyLong_FromLong(left);
 }
 
+static PyObject *look_for(PyObject *Py_UNUSED(module), PyObject *limit)
+{
+    int64_t ns;
+    if (amq_timeout_from(limit, &ns) < 0)
+        return NULL;
+    amq_look_for(ns == FOREVER ? INT64_MAX / 2 : ns);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"setup", setup, METH_O, PyDoc_STR("Tell which thread runs Python's signal handlers.")},
     {"pending_closes", pending_closes, METH_O,
      PyDoc_STR("Wait for closes in the background; how many are left.")},
+    {"look_for", look_for, METH_O,
+     PyDoc_STR("How long a receive looks for an answer before its thread sleeps.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -42,6 +53,7 @@ PyMODINIT_FUNC PyInit__engine(void)
 {
     if (amq_process_init() < 0 || amq_errors_init() < 0)
         return NULL;
+    amq_look_init();
     PyObject *module = PyModule_Create(&definition);
     PyObject *type = module != NULL ? amq_handle_type() : NULL;
     PyObject *watch = module != NULL ? amq_watch_type() : NULL;

@@ -2,7 +2,8 @@
  *
  * There are two kinds of waits. Readiness: attempt, and while the library says that it would block, poll
  * its descriptor together with the handle's wake-up, then attempt again. Native: let the library attempt
- * and block, in slices where signals matter.
+ * and block, in slices where signals matter. Before either, an answer that is expected soon is looked for
+ * (look.c).
  *
  * With an edge-triggered descriptor (libzmq) any call may consume the edge that another thread
  * sleeps for. So whoever has used the socket looks at its events before unlocking and wakes those
@@ -12,6 +13,8 @@
  * the system may deliver a signal to any thread, or just before the sleep begins.
  */
 #include "engine.h"
+
+#include <sched.h>
 
 #define SLICE (50 * NS_PER_MS)
 #define RETRY_MAX (10 * NS_PER_MS) /* between attempts where the library has nothing to poll */
@@ -188,11 +191,13 @@ static int64_t deadline_of(int64_t timeout)
 
 /* Let the library block. That is an attempt, too, so that none is made before; and so it is asked once at
  * least, however short the time is. */
-static int run_native(Handle *h, Operation *op, int64_t timeout, PyThreadState **thread)
+static int run_native(Handle *h, Operation *op, int64_t deadline, PyThreadState **thread)
 {
     bool main = amq_in_main_thread();
-    int64_t deadline = deadline_of(timeout);
-    for (int64_t left = timeout; left != 0; left = time_left(deadline)) {
+    int64_t left = time_left(deadline);
+    if (left == 0)
+        left = 1;
+    for (; left != 0; left = time_left(deadline)) {
         if (main && (left < 0 || left > SLICE))
             left = SLICE;
         int64_t ms = left < 0 ? -1 : (left + NS_PER_MS - 1) / NS_PER_MS;
@@ -245,6 +250,39 @@ static int run_readiness(Handle *h, Operation *op, int64_t deadline, Sleeper *s,
     return result;
 }
 
+/* Attempt until then, for an answer that is expected soon. */
+static int look(Handle *h, Operation *op, int64_t until, Sleeper *s)
+{
+    int result = ANYMQ_AGAIN;
+    while (result == ANYMQ_AGAIN && amq_is_open(h) && amq_now() < until) {
+        sched_yield(); /* whoever works at the answer comes first */
+        amq_lock_raw(h);
+        result = attempt_and_unlock(h, op, s);
+    }
+    return result;
+}
+
+/* After an attempt that failed; or before any (`s` is NULL), where the library blocks itself. */
+static int wait_for(Handle *h, Operation *op, int64_t timeout, Sleeper *s, PyThreadState **thread)
+{
+    int64_t deadline = deadline_of(timeout), began = 0;
+    int result = ANYMQ_AGAIN;
+    if (op->direction == ANYMQ_READABLE && amq_look_asked(h)) {
+        began = amq_now();
+        int64_t until = amq_look_begin(h, began);
+        if (until != 0) {
+            result = look(h, op, until < deadline ? until : deadline, s);
+            amq_look_end();
+        }
+    }
+    if (result == ANYMQ_AGAIN)
+        result = s == NULL ? run_native(h, op, deadline, thread)
+                           : run_readiness(h, op, deadline, s, thread);
+    if (began != 0 && result == ANYMQ_OK)
+        amq_look_answered(h, amq_now() - began);
+    return result;
+}
+
 /* The interpreter lock is released once, for the first attempt and for the wait after it; or for the wait
  * alone where attempts are quick. */
 int amq_run(Handle *h, Operation *op, int64_t timeout)
@@ -255,7 +293,7 @@ int amq_run(Handle *h, Operation *op, int64_t timeout)
     PyThreadState *thread = quick ? NULL : PyEval_SaveThread();
     int result;
     if (native) {
-        result = run_native(h, op, timeout, &thread);
+        result = wait_for(h, op, timeout, NULL, &thread);
     } else {
         if (quick)
             amq_lock(h);
@@ -265,7 +303,7 @@ int amq_run(Handle *h, Operation *op, int64_t timeout)
         if (result == ANYMQ_AGAIN && waits) {
             if (thread == NULL)
                 thread = PyEval_SaveThread();
-            result = run_readiness(h, op, deadline_of(timeout), &sleeper, &thread);
+            result = wait_for(h, op, timeout, &sleeper, &thread);
         }
     }
     if (thread != NULL)
