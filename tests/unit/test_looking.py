@@ -82,7 +82,7 @@ class Made:
         functions = {
             "msg_init": lambda *_: OK,
             "msg_release": lambda *_: None,
-            "try_send": lambda *_: OK,
+            "try_send": self._look_to_send,
             "wait_send": lambda *_: OK,
             "try_recv": self._look,
             "wait_recv": self._sleep,
@@ -104,6 +104,10 @@ class Made:
     def _look(self, _: object, message: ctypes._Pointer[Message]) -> int:
         self.looks += 1
         return self._result(message, self.attempt())
+
+    def _look_to_send(self, *_: object) -> int:
+        self.looks += 1
+        return OK
 
     def _sleep(self, _: object, message: ctypes._Pointer[Message], ms: int) -> int:
         self.sleeps += 1
@@ -196,6 +200,14 @@ def test_what_follows_no_send_is_slept_for(made: Made) -> None:
     for _ in range(3):
         assert made.handle.recv() == b"answer"
     assert (made.looks, made.sleeps) == (0, 3)
+
+
+def test_a_send_is_not_looked_for(made: Made) -> None:
+    made.ask()
+    made.handle.send(b"question")
+    made.forget()
+    made.handle.send(b"another")
+    assert made.looks == 0
 
 
 def test_what_another_thread_sent_is_no_question(made: Made) -> None:
