@@ -79,7 +79,7 @@ class Made:
         self.interrupted = False
         self.attempt: Attempt = lambda: OK
         """What a look finds."""
-        functions = {
+        functions: dict[str, Callable[..., object]] = {
             "msg_init": lambda *_: OK,
             "msg_release": lambda *_: None,
             "try_send": self._look_to_send,
