@@ -148,6 +148,7 @@ class Checker:
         place = re.search(r" - at `\$\.?(\w+)[^`]*`$", text)
         key = place[1] if place else ""
         right = _RIGHT.get(key) or _right_option(OPTIONS[key]) if key in table else text
+        show = show and key not in KINDS  # a key or a password may stand there instead
         found = table.get(key) if show else None
         close = hint(found, _PROTOCOLS) if key == "protocol" and isinstance(found, str) else ""
         close = close if "did you mean" in close else ""

@@ -145,6 +145,16 @@ def test_a_list_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "message"),
     [
         ("tls = 1", "tls: must be a table, such as: tls = {ca"),
+        ("curve = 'my secret'", "curve: must be a table: [sockets.orders.curve]"),
+        ("plain = ['ann', 'my secret']", "plain: must be a table, such as: plain = {username"),
+        (
+            "tls = {key = '-----BEGIN PRIVATE KEY----- my secret'}",
+            "tls: a key needs its certificate",
+        ),
+        (
+            "tls = {ca = '-----BEGIN PRIVATE KEY----- my secret'}",
+            "tls.ca: takes a path, or PEM as bytes, not as str",
+        ),
         ("tls = {cert = 'x'}", "tls.cert: unknown key; known: certificate"),
         ("tls = {ca = 1}", "tls.ca: must be the path of a file in PEM form, not int"),
         ("tls = {ca = ''}", "tls.ca: must be the path of a file in PEM form, not str"),
