@@ -269,11 +269,11 @@ class AwaitingCalls(AwaitingExchange):
         quiet_since = monotonic()
         while True:
             try:
-                event = self._handle.next_event(0)
+                event = self._handle.next_event(0, peer_event)
             except Closed:
                 return
             if event is not None:
-                yield peer_event(event)
+                yield event
                 quiet_since = monotonic()
             elif timeout is not None and monotonic() - quiet_since >= timeout:
                 return
