@@ -10,7 +10,7 @@ import pytest
 
 from anymq import CurveConfig, PlainConfig, TLSConfig
 from anymq.cli import main
-from anymq.config import Config, load_config
+from anymq.config import Config, current_config, load_config
 from anymq.errors import ConfigError
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -130,6 +130,42 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         "curve": CurveConfig(KEY, SECRET, server_key=KEY),
         "plain": PlainConfig("true", "[x]"),
     }
+
+
+@pytest.mark.parametrize("change", ["rewritten", "replaced"])
+@pytest.mark.parametrize(
+    ("table", "name", "text"),
+    [
+        (CURVE, "own.secret", f"{KEY}\n\n"),
+        ("plain = {username = 'ann', password_file = 'password'}", "password", "open barley\n"),
+        ("plain = {users_file = 'users'}", "users", "ann:b\n"),
+        ("tls = {key_password_file = 'password'}", "password", "open barley\n"),
+    ],
+)
+def test_a_secret_that_changes(
+    monkeypatch: pytest.MonkeyPatch, table: str, name: str, text: str, change: str
+) -> None:
+    """With the next socket it is the new one, though the configuration file is as it was.
+
+    Its size is another, too: two changes may come within one tick of the clock of files.
+    """
+    load(table)
+    monkeypatch.setenv("ANYMQ_CONFIG", "keys/anymq.toml")
+    first = current_config()
+    assert current_config() is first
+    file = Path("keys", name)
+    if change == "replaced":
+        Path("new").write_text(text)
+        Path("new").rename(file)
+    else:
+        file.write_text(text)
+    second = current_config()
+    assert second.entry("a").options != first.entry("a").options
+    assert second == load_config()
+    assert current_config() is second
+    file.unlink()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        current_config()
 
 
 def test_a_list_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
