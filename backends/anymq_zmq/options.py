@@ -21,6 +21,7 @@ __all__ = [
     "mapping_for",
     "read",
     "resolve",
+    "setting",
     "write",
 ]
 
@@ -166,6 +167,16 @@ def read(sock: Any, number: int, kind: ValueType) -> tuple[int, Any]:
         return code, None
     data = bytes(ffi.buffer(buffer, size[0]))
     return 0, data if kind == "bytes" else data.removesuffix(b"\0").decode(errors="replace")
+
+
+_SECRETS = frozenset(
+    f"ZMQ_{name}" for name in ("CURVE_SECRETKEY", "PLAIN_PASSWORD", "SOCKS_PASSWORD", "WSS_KEY_PEM")
+)
+
+
+def setting(name: str, value: Any) -> str:
+    """What is done, for errors, which show no secrets."""
+    return f"set {name}" if name in _SECRETS else f"set {name} to {value!r}"
 
 
 def write(sock: Any, number: int, name: str, kind: ValueType, value: Any) -> int:

@@ -97,7 +97,7 @@ class ZmqSocket(NativeSocket):
         name, kind = OPTION_TYPES[number]
         code = options.write(self._sock, number, name, kind, value)
         if code:
-            raise self.backend.error(code, f"set {name} to {value!r}", kind="option")
+            raise self.backend.error(code, options.setting(name, value), kind="option")
 
     def listen(self, address: Address) -> NativeEndpoint:
         self.backend.require(f"transport.{address.scheme}")
@@ -325,7 +325,7 @@ class ZmqSocket(NativeSocket):
         with self.handle:
             number, name, kind = options.resolve(option, type)
             code = options.write(self._sock, number, name, kind, value)
-        self.backend.check(code, f"set {name} to {value!r}", "option")
+        self.backend.check(code, options.setting(name, value), "option")
         if not self._used:
             self._by_number.append((number, name, kind, value))
         if number == CONSTANTS["ZMQ_IPV6"]:

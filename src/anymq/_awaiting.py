@@ -223,7 +223,7 @@ class AwaitingCalls(AwaitingExchange):
         address = parse(url, listen=False)
         self._backend.require(f"transport.{address.scheme}")
         waits = self._loops.current()
-        before = self._handle.peers()
+        before = self.peers if wait else 0
         dialer = Dialer(self, self._native.dial(address))  # type: ignore[arg-type]
         if not wait:
             return dialer
@@ -238,6 +238,7 @@ class AwaitingCalls(AwaitingExchange):
 
     async def await_peers(self, n: int = 1, *, timeout: float | None = None) -> None:
         """`wait_for_peers`, awaited."""
+        self._backend.require("peers")
         if n < 0:
             raise OptionError(f"a number of peers is 0 or more, not {n}")
         await self._until(
@@ -263,15 +264,16 @@ class AwaitingCalls(AwaitingExchange):
 
     async def aevents(self, *, timeout: float | None = None) -> AsyncIterator[PeerEvent]:
         """`events`, awaited: what happens to peers, until the socket is closed."""
+        self._backend.require("peer_events")
         waits = self._loops.current()
         quiet_since = monotonic()
         while True:
             try:
-                event = self._handle.next_event(0)
+                event = self._handle.next_event(0, peer_event)
             except Closed:
                 return
             if event is not None:
-                yield peer_event(event)
+                yield event
                 quiet_since = monotonic()
             elif timeout is not None and monotonic() - quiet_since >= timeout:
                 return

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import msgspec
 
 from ._config_security import KINDS, RIGHT, security
-from .config import SOCKET_VARIABLES, Config, SocketEntry, hint, known_backends
+from .config import SOCKET_VARIABLES, Config, SocketEntry, Stamp, hint, known_backends
 from .errors import AddressInvalid, ConfigError, OptionError
 from .options import OPTIONS, OptionSpec, check_option, inapplicable
 from .protocols import Protocol
@@ -91,16 +91,20 @@ _RIGHT = {
 
 
 def check(
-    table: dict[str, Any], path: Path, variables: Mapping[str, str], default: str | None
+    table: dict[str, Any],
+    path: Path,
+    variables: Mapping[str, str],
+    default: str | None,
+    files: dict[str, Stamp],
 ) -> Config:
     """A parsed file as a `Config`, with the variables put over it.
 
-    `default` is the backend that `ANYMQ_BACKEND` names.
+    `default` is the backend that `ANYMQ_BACKEND` names; `files` gets those that hold secrets.
 
     Raises:
         ConfigError: the first thing that is wrong.
     """
-    checker = Checker(path)
+    checker = Checker(path, files)
     file = checker.convert(table, _File, "")
     checker.backend(file.backend, "backend")
     for name in file.libraries:
@@ -118,8 +122,9 @@ def check(
 class Checker:
     """Words the errors: remembers the file, and which values came from a variable instead."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: dict[str, Stamp]) -> None:
         self.path = path
+        self.files = files
         self.backends = known_backends()
         self.origins: dict[str, str] = {}
 
@@ -148,6 +153,7 @@ class Checker:
         place = re.search(r" - at `\$\.?(\w+)[^`]*`$", text)
         key = place[1] if place else ""
         right = _RIGHT.get(key) or _right_option(OPTIONS[key]) if key in table else text
+        show = show and key not in KINDS  # a key or a password may stand there instead
         found = table.get(key) if show else None
         close = hint(found, _PROTOCOLS) if key == "protocol" and isinstance(found, str) else ""
         close = close if "did you mean" in close else ""

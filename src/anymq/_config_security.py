@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from .config import stamp
 from .errors import OptionError
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ def security(
 
 def _read(checker: Checker, key: str, file: str) -> str:
     try:
-        with open(checker.beside(file), encoding="utf-8") as opened:
+        path = checker.beside(file)
+        with open(path, encoding="utf-8") as opened:
+            checker.files[path] = stamp(path)  # before it is read: a change meanwhile is another
             return opened.read()
     except OSError as error:
         checker.fail(key, f"{file} cannot be read: {error.strerror}")

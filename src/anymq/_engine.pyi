@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, final
+from typing import Any, Literal, Self, TypeVar, final, overload
 
 from typing_extensions import Buffer
 
@@ -13,7 +13,10 @@ WRITABLE: int
 TURN: int
 """Calls in a row that may succeed at once before the loop gets a turn."""
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+Event = tuple[int, str, int, int, int, int]
+"""(kind, address, peer, time_ns, native, code)"""
 
 def setup(main_thread: int) -> None:
     """Tell which thread runs Python's signal handlers."""
@@ -80,8 +83,14 @@ class Handle:
     def recv_message(self, timeout: float | None = ..., /) -> tuple[bytes, bytes | Body, int]: ...
     def peers(self, endpoint: int = 0, /) -> int: ...
     def wait_peers(self, n: int, endpoint: int, timeout: float | None, /) -> bool: ...
-    def next_event(self, timeout: float | None, /) -> tuple[int, str, int, int, int, int] | None:
-        """(kind, address, peer, time_ns, native, code), or None when the time is over."""
+    @overload
+    def next_event(self, timeout: float | None, /) -> Event | None: ...
+    @overload
+    def next_event(self, timeout: float | None, make: Callable[[Event], T], /) -> T | None:
+        """What `make` makes of the next event, or None when the time is over.
+
+        Where it raises, the event is kept for the next call.
+        """
     def flush(self, timeout: float | None, /) -> bool: ...
     def branch(self, asks: bool, state_error: int, /) -> tuple[int, int]:
         """A context that the engine itself makes: `ops` and `socket` of a handle for it.

@@ -37,7 +37,9 @@ Environment variables override single values: `ANYMQ_BACKEND` the default backen
 use. A socket's name stands there in upper case, with `_` for all but letters and digits; a list is
 written as in TOML: `["tcp://a:1", "tcp://b:2"]`. (`ANYMQ_NNG_LIBRARY` and its like count where the
 file names no library.) All of it is checked when it is loaded; the first thing that is wrong is one
-`ConfigError` that names file or variable, key, and what would be right.
+`ConfigError` that names file or variable, key, and what would be right. A file that has changed,
+also one that holds a secret, counts from the next socket on; certificates are read for each
+endpoint.
 
 Checking needs msgspec and tomllib, which are imported only when there is something to check.
 """
@@ -154,22 +156,42 @@ def load_config(path: str | os.PathLike[str] | None = None) -> Config:
         ConfigError: the file that was asked for cannot be read or is not TOML, a key is unknown, a
             value has the wrong type, or a combination is impossible.
     """
-    variables = _variables()
+    return _find(path, _variables(), {})
+
+
+def _find(
+    path: str | os.PathLike[str] | None, variables: Mapping[str, str], files: dict[str, Stamp]
+) -> Config:
+    """`load_config`; `files` gets those beside it that were read."""
     if path is not None:
-        return _load(Path(path), "", variables)
+        return _load(Path(path), "", variables, files)
     asked = variables.get("ANYMQ_CONFIG")
     if asked:
-        return _load(Path(asked), " (named by ANYMQ_CONFIG)", variables)
+        return _load(Path(asked), " (named by ANYMQ_CONFIG)", variables, files)
     if os.path.exists(DEFAULT_FILE):
-        return _load(Path(DEFAULT_FILE), "", variables)
+        return _load(Path(DEFAULT_FILE), "", variables, files)
     return Config(backend=_backend_variable(variables))
 
 
-_cache: tuple[object, Config] | None = None
+Stamp = tuple[int, int, int] | None
+"""What tells one state of a file from another."""
+
+
+def stamp(file: str) -> Stamp:
+    """Of a file as it is now; None: there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+_cache: tuple[object, dict[str, Stamp], Config] | None = None
 
 
 def current_config() -> Config:
-    """The default configuration, read again only when the file or a variable has changed.
+    """The default configuration, read again only when a variable, the file, or one with a secret
+    that it names has changed.
 
     Raises:
         ConfigError: as `load_config`.
@@ -180,16 +202,16 @@ def current_config() -> Config:
         return config
     variables = _variables()
     file = os.path.abspath(variables.get("ANYMQ_CONFIG") or DEFAULT_FILE)
-    try:
-        status = os.stat(file)
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
-    except OSError:
-        stamp = None
-    key = (variables, file, stamp)
+    key = (variables, file, stamp(file))
     cached = _cache
-    if cached is None or cached[0] != key:
-        cached = _cache = (key, load_config())
-    return cached[1]
+    if (
+        cached is None
+        or cached[0] != key
+        or any(stamp(secret) != before for secret, before in cached[1].items())
+    ):
+        files: dict[str, Stamp] = {}
+        cached = _cache = (key, files, _find(None, variables, files))
+    return cached[2]
 
 
 def option_from_text(name: str, text: str) -> Any:
@@ -233,7 +255,7 @@ def _backend_variable(variables: Mapping[str, str]) -> str | None:
     return name
 
 
-def _load(path: Path, why: str, variables: Mapping[str, str]) -> Config:
+def _load(path: Path, why: str, variables: Mapping[str, str], files: dict[str, Stamp]) -> Config:
     import tomllib
 
     from ._config_schema import check
@@ -254,7 +276,7 @@ def _load(path: Path, why: str, variables: Mapping[str, str]) -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {_with_line(str(error), text)}") from None
-    return check(table, path, variables, _backend_variable(variables))
+    return check(table, path, variables, _backend_variable(variables), files)
 
 
 def _with_line(message: str, text: str) -> str:

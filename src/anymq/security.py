@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from .errors import OptionError
 
@@ -19,7 +19,7 @@ PemSource = str | os.PathLike[str] | bytes
 """A path, or the PEM text itself as bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TLSConfig:
     """TLS for the transports `tls+tcp` and `wss`.
 
@@ -39,7 +39,7 @@ class TLSConfig:
     """
 
     certificate: PemSource | None = None
-    key: PemSource | None = field(default=None, repr=False)
+    key: PemSource | None = None
     key_password: str | None = field(default=None, repr=False)
     ca: PemSource | None = None
     server_name: str = ""
@@ -55,15 +55,30 @@ class TLSConfig:
             if pem is not None and b"-----BEGIN" not in pem:
                 raise OptionError(f"TLSConfig: {name} is not in PEM form (no -----BEGIN line)")
 
+    def __repr__(self) -> str:
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.repr}
+        # Of PEM, a certificate's or an authority's too: the key may stand beside it.
+        shown = (
+            f"{name}=<PEM, {len(value)} bytes>" if isinstance(value, bytes) else f"{name}={value!r}"
+            for name, value in values.items()
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
 
 def read_pem(name: str, source: PemSource | None) -> bytes | None:
     """The PEM text of one of `TLSConfig`'s sources."""
     if source is None or isinstance(source, bytes):
         return source
+    if not isinstance(source, (str, os.PathLike)):
+        raise OptionError(f"TLSConfig: {name} takes a path or bytes, not {type(source).__name__}")
+    path = os.fsdecode(source)
+    if "-----BEGIN" in path or "\n" in path:
+        # Not taken for the name of a file that is missing: errors show that.
+        raise OptionError(f"TLSConfig: {name} takes a path, or PEM as bytes, not as str")
     try:
         with open(source, "rb") as file:
             return file.read()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise OptionError(f"TLSConfig: {name} cannot be read: {error}") from error
 
 

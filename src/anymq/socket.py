@@ -376,12 +376,12 @@ class Socket(Exchange, AwaitingCalls):
         self._backend.require("peer_events")
         while True:
             try:
-                event = self._handle.next_event(timeout)
+                event = self._handle.next_event(timeout, peer_event)
             except Closed:
                 return
             if event is None:
                 return
-            yield peer_event(event)
+            yield event
 
     def statistics(self) -> dict[str, int]:
         """Counters: `messages_sent`, `messages_received`, `peers` and what else the library counts.

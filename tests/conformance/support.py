@@ -135,6 +135,13 @@ def eventually(condition: Callable[[], Any], *, limit: float = LIMIT, pause: flo
         time.sleep(pause)
 
 
+def can_send(socket: anymq.Socket) -> None:
+    """Return when the next send need not wait: what was sent before may still be on its way."""
+    with anymq.Poller() as poller:
+        poller.register(socket, anymq.PollEvents.WRITE)
+        assert poller.poll(LIMIT), "it still cannot send"
+
+
 def no_more(socket: anymq.Socket, *, within: float = 0.1) -> None:
     """Nothing more arrives on `socket`; fails with what did."""
     with pytest.raises(Timeout):
@@ -440,6 +447,7 @@ __all__ = [
     "UnderTest",
     "WouldBlock",
     "afill",
+    "can_send",
     "descriptors",
     "drain",
     "eventually",

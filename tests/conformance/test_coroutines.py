@@ -22,7 +22,7 @@ import anymq
 
 from .loops import TURN, Loop, acquaint
 from .loops import run_in_asyncio as run
-from .support import LIMIT, Sockets
+from .support import LIMIT, Sockets, can_send
 
 Call = Coroutine[Any, Any, Any]
 
@@ -241,6 +241,7 @@ def test_driven_by_hand(sockets: Sockets) -> None:
         assert isinstance(driven(call, lambda call: call.send(None)), RuntimeError)
         assert isinstance(driven(pull.arecv(), lambda call: call.throw(KeyError)), KeyError)
         assert isinstance(driven(pull.arecv(), lambda call: call.throw(1)), TypeError)
+        can_send(push)
         assert driven(push.asend(b"sent"), lambda call: call.send(None)) is None
         assert await pull.arecv() == b"sent"
         waiting = pull.arecv()
@@ -285,6 +286,7 @@ def test_cancelled_while_others_have_their_turn(sockets: Sockets) -> None:
     async def main() -> None:
         await acquaint(push, pull)
         for turns in range(3):
+            can_send(push)
             task = asyncio.create_task(send())
             for _ in range(turns + 1):
                 await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 PROGRAM = """
-import json, sys
+import asyncio, json, sys
 import anymq
 from anymq.errors import AnymqError, BackendUnavailable
 name, path, told = sys.argv[1:4]
@@ -35,16 +35,31 @@ else:
         anymq.Socket("pull", backend=backend, recv_timeout=10) as pull,
         anymq.Socket("push", backend=backend, send_timeout=10, linger=1) as push,
     ):
-        push.dial(pull.listen("tcp://127.0.0.1:0").url)
+        url = pull.listen("tcp://127.0.0.1:0").url
+        push.dial(url)
         push.send(b"through it")
         report["received"] = pull.recv().decode()
-        for call in ("peers", "statistics", "events"):
+        calls = {
+            "peers": lambda: push.peers,
+            "statistics": lambda: push.statistics(),
+            "events": lambda: next(push.events(timeout=0), None),
+            "wait_for_peers": lambda: push.wait_for_peers(0),
+            "dial": lambda: push.dial(url, wait=True, timeout=10),
+        }
+        awaiting = {
+            "events": lambda: anext(push.aevents(timeout=0), None),
+            "wait_for_peers": lambda: push.await_peers(0),
+            "dial": lambda: push.adial(url, timeout=10),
+        }
+        async def awaited(call):
+            return await call()
+        for name, call in awaiting.items():
+            calls["awaiting " + name] = lambda call=call: asyncio.run(awaited(call))
+        for name, call in calls.items():
             try:
-                value = getattr(push, call)
-                value = next(value(timeout=0), None) if call == "events" else value
-                value() if call == "statistics" else value
+                call()
             except AnymqError as error:
-                report["refused " + call] = type(error).__name__ + ": " + str(error)
+                report["refused " + name] = type(error).__name__ + ": " + str(error)
 save()
 """
 

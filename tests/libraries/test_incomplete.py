@@ -31,6 +31,13 @@ OPTIONAL = {
 }
 """Functions of which a build may do without, and the features that go with each."""
 
+CALLS = {
+    "statistics": ["statistics"],
+    "peers": ["peers", "wait_for_peers", "awaiting wait_for_peers", "dial", "awaiting dial"],
+    "peer_events": ["events", "awaiting events"],
+}
+"""What a program cannot call without each."""
+
 
 def cases(table: dict[str, list[str]] | dict[str, dict[str, list[str]]]) -> list[tuple[str, str]]:
     return [(name, function) for name, functions in table.items() for function in functions]
@@ -68,10 +75,11 @@ def test_one_that_a_feature_rests_on(name: str, function: str, make: Make, look:
         assert report.absent(feature)
         evidence = report.features[feature][2]
         assert function in evidence or feature.startswith("option."), evidence
-        call = {"peer_events": "events"}.get(feature, feature)
-        if call in ("peers", "statistics", "events"):
+        for call in CALLS.get(feature, ()):
             assert report.calls[call].startswith("UnsupportedFeature")
             assert feature in report.calls[call]
+    refused = {call for feature in lost for call in CALLS.get(feature, ())}
+    assert report.calls.keys() == refused
 
 
 @pytest.mark.parametrize("name", list(OPTIONAL))

@@ -10,7 +10,7 @@ import pytest
 
 from anymq import CurveConfig, PlainConfig, TLSConfig
 from anymq.cli import main
-from anymq.config import Config, load_config
+from anymq.config import Config, current_config, load_config
 from anymq.errors import ConfigError
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -132,6 +132,42 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+@pytest.mark.parametrize("change", ["rewritten", "replaced"])
+@pytest.mark.parametrize(
+    ("table", "name", "text"),
+    [
+        (CURVE, "own.secret", f"{KEY}\n\n"),
+        ("plain = {username = 'ann', password_file = 'password'}", "password", "open barley\n"),
+        ("plain = {users_file = 'users'}", "users", "ann:b\n"),
+        ("tls = {key_password_file = 'password'}", "password", "open barley\n"),
+    ],
+)
+def test_a_secret_that_changes(
+    monkeypatch: pytest.MonkeyPatch, table: str, name: str, text: str, change: str
+) -> None:
+    """With the next socket it is the new one, though the configuration file is as it was.
+
+    Its size is another, too: two changes may come within one tick of the clock of files.
+    """
+    load(table)
+    monkeypatch.setenv("ANYMQ_CONFIG", "keys/anymq.toml")
+    first = current_config()
+    assert current_config() is first
+    file = Path("keys", name)
+    if change == "replaced":
+        Path("new").write_text(text)
+        Path("new").rename(file)
+    else:
+        file.write_text(text)
+    second = current_config()
+    assert second.entry("a").options != first.entry("a").options
+    assert second == load_config()
+    assert current_config() is second
+    file.unlink()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        current_config()
+
+
 def test_a_list_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANYMQ_SOCKETS__A__CURVE__SERVER", "true")
     table = f'curve = {{public_key = "{KEY}", secret_key_file = "own.secret"}}'
@@ -145,6 +181,16 @@ def test_a_list_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "message"),
     [
         ("tls = 1", "tls: must be a table, such as: tls = {ca"),
+        ("curve = 'my secret'", "curve: must be a table: [sockets.orders.curve]"),
+        ("plain = ['ann', 'my secret']", "plain: must be a table, such as: plain = {username"),
+        (
+            "tls = {key = '-----BEGIN PRIVATE KEY----- my secret'}",
+            "tls: a key needs its certificate",
+        ),
+        (
+            "tls = {ca = '-----BEGIN PRIVATE KEY----- my secret'}",
+            "tls.ca: takes a path, or PEM as bytes, not as str",
+        ),
         ("tls = {cert = 'x'}", "tls.cert: unknown key; known: certificate"),
         ("tls = {ca = 1}", "tls.ca: must be the path of a file in PEM form, not int"),
         ("tls = {ca = ''}", "tls.ca: must be the path of a file in PEM form, not str"),

@@ -64,6 +64,7 @@ typedef struct Handle {
     pthread_mutex_t watch_lock;
     WatchLink *watches;  /* guarded by watch_lock */
     atomic_int watched;  /* what all of them want */
+    struct Event *events; /* that went back, see peers.c; guarded by the interpreter lock */
     struct Hub *hub;     /* of its contexts, where the engine makes them: see branch.c */
     int64_t send_timeout, recv_timeout, linger; /* ns or FOREVER */
     _Atomic uint64_t sent, received;
@@ -230,6 +231,7 @@ PyObject *amq_recv_message(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_wait_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs);
+void amq_events_free(Handle *h);
 PyObject *amq_flush(Handle *h, PyObject *const *args, Py_ssize_t nargs);
 
 /* turns.c and call.c: awaiting calls */

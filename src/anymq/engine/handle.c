@@ -205,7 +205,7 @@ CHECKED(amq_recv_parts, 0, 1)
 CHECKED(amq_recv_message, 0, 1)
 CHECKED(amq_peers, 0, 1)
 CHECKED(amq_wait_peers, 3, 3)
-CHECKED(amq_next_event, 0, 1)
+CHECKED(amq_next_event, 0, 2)
 CHECKED(amq_flush, 0, 1)
 CHECKED(amq_branch, 2, 2)
 

@@ -1,6 +1,8 @@
 /* Peers, their events, and whether all has been sent: what a socket knows besides messages. */
 #include "engine.h"
 
+#include <stdlib.h>
+
 #define SLICE (50 * NS_PER_MS)  /* another thread may have taken the news this one sleeps for */
 #define RETRY_MAX (10 * NS_PER_MS)
 
@@ -81,20 +83,67 @@ PyObject *amq_wait_peers(Handle *h, PyObject *const *args, Py_ssize_t nargs)
     return reached < 0 ? NULL : PyBool_FromLong(reached);
 }
 
+/* An event that was taken from the library but not yet by the program. */
+typedef struct Event {
+    struct Event *next;
+    anymq_event native;
+} Event;
+
+void amq_events_free(Handle *h)
+{
+    while (h->events != NULL) {
+        Event *event = h->events;
+        h->events = event->next;
+        free(event);
+    }
+}
+
+/* The next event, of those that went back first. */
+static bool take_event(Handle *h, Event **event)
+{
+    if (h->events == NULL)
+        return h->ops->next_event != NULL && h->ops->next_event(h->sock, &(*event)->native) == 1;
+    free(*event);
+    *event = h->events;
+    h->events = (*event)->next;
+    return true;
+}
+
+/* What `make` (NULL: nothing) makes of the event as a tuple. */
+static PyObject *event_object(anymq_event *e, PyObject *make)
+{
+    e->address[sizeof e->address - 1] = '\0';
+    PyObject *tuple = Py_BuildValue("isILii", e->kind, e->address, (unsigned)e->peer,
+                                    (long long)e->time_ns, e->native, e->code);
+    if (tuple == NULL || make == NULL)
+        return tuple;
+    PyObject *made = PyObject_CallFunctionObjArgs(make, tuple, NULL);
+    Py_DECREF(tuple);
+    return made;
+}
+
+/* next_event(timeout, make): an event that cannot be given to the program is the next call's. */
 PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs)
 {
     int64_t timeout, retry = NS_PER_MS;
-    anymq_event event;
     if (amq_timeout_arg(args, nargs, 0, FOREVER, &timeout) < 0 || amq_use(h) < 0)
         return NULL;
+    Event *event = malloc(sizeof *event); /* made before, so that it takes no memory to keep it */
+    if (event == NULL) {
+        amq_unuse(h);
+        return PyErr_NoMemory();
+    }
     int64_t deadline = timeout < 0 ? FOREVER : amq_now() + timeout;
     PyObject *result = NULL;
     for (;;) {
         pump(h);
-        if (h->ops->next_event != NULL && h->ops->next_event(h->sock, &event) == 1) {
-            event.address[sizeof event.address - 1] = '\0';
-            result = Py_BuildValue("isILii", event.kind, event.address, (unsigned)event.peer,
-                                   (long long)event.time_ns, event.native, event.code);
+        if (take_event(h, &event)) {
+            result = event_object(&event->native, nargs > 1 ? args[1] : NULL);
+            if (result == NULL) {
+                event->next = h->events;
+                h->events = event;
+                event = NULL;
+            }
             break;
         }
         int64_t left = left_until(deadline);
@@ -105,6 +154,7 @@ PyObject *amq_next_event(Handle *h, PyObject *const *args, Py_ssize_t nargs)
         if (pause_for_news(h, left, &retry) < 0)
             break;
     }
+    free(event);
     amq_unuse(h);
     return result;
 }

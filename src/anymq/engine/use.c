@@ -84,6 +84,7 @@ static void release_engine_side(Handle *h)
         h->ops->forgo(h->sock, WATCH_ALL);
     amq_hub_stop(h);
     amq_stash_free(h);
+    amq_events_free(h);
     int wake = atomic_exchange(&h->wake, -1);
     if (wake >= 0)
         amq_wake_close(wake);

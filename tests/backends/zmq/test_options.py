@@ -92,6 +92,14 @@ def test_bad_native_options(sockets: Sockets, option: Any, value: Any, type: str
     assert other.recv() == b"still usable"
 
 
+@pytest.mark.parametrize("option", ["CURVE_SECRETKEY", "ZMQ_PLAIN_PASSWORD", 49])
+def test_a_secret_that_is_refused_is_not_shown(sockets: Sockets, option: str | int) -> None:
+    secret = "hidden" * 50  # neither a key nor a password has so many characters
+    with pytest.raises(anymq.OptionError, match="set ZMQ_") as caught:
+        sockets.open("dealer").set_native(option, secret)
+    assert "hidden" not in str(caught.value)
+
+
 def test_nodelay_cannot_be_turned_off(sockets: Sockets) -> None:
     push = sockets.open("push", tcp_nodelay=True)
     assert push.tcp_nodelay is True
