@@ -191,12 +191,9 @@ static int64_t deadline_of(int64_t timeout)
 
 /* Let the library block. That is an attempt, too, so that none is made before; and so it is asked once at
  * least, however short the time is. */
-static int run_native(Handle *h, Operation *op, int64_t deadline, PyThreadState **thread)
+static int run_native(Handle *h, Operation *op, int64_t left, int64_t deadline, PyThreadState **thread)
 {
     bool main = amq_in_main_thread();
-    int64_t left = time_left(deadline);
-    if (left == 0)
-        left = 1;
     for (; left != 0; left = time_left(deadline)) {
         if (main && (left < 0 || left > SLICE))
             left = SLICE;
@@ -265,7 +262,7 @@ static int look(Handle *h, Operation *op, int64_t until, Sleeper *s)
 /* After an attempt that failed; or before any (`s` is NULL), where the library blocks itself. */
 static int wait_for(Handle *h, Operation *op, int64_t timeout, Sleeper *s, PyThreadState **thread)
 {
-    int64_t deadline = deadline_of(timeout), began = 0;
+    int64_t deadline = deadline_of(timeout), left = timeout, began = 0;
     int result = ANYMQ_AGAIN;
     if (op->direction == ANYMQ_READABLE && amq_look_asked(h)) {
         began = amq_now();
@@ -273,10 +270,12 @@ static int wait_for(Handle *h, Operation *op, int64_t timeout, Sleeper *s, PyThr
         if (until != 0) {
             result = look(h, op, until < deadline ? until : deadline, s);
             amq_look_end();
+            left = time_left(deadline);
+            left = left == 0 ? 1 : left;
         }
     }
     if (result == ANYMQ_AGAIN)
-        result = s == NULL ? run_native(h, op, deadline, thread)
+        result = s == NULL ? run_native(h, op, left, deadline, thread)
                            : run_readiness(h, op, deadline, s, thread);
     if (began != 0 && result == ANYMQ_OK)
         amq_look_answered(h, amq_now() - began);
