@@ -68,7 +68,7 @@ typedef struct Handle {
     struct Hub *hub;     /* of its contexts, where the engine makes them: see branch.c */
     int64_t send_timeout, recv_timeout, linger; /* ns or FOREVER */
     _Atomic uint64_t sent, received;
-    atomic_ulong sender;          /* the thread that sent last; as the next two see look.c */
+    atomic_uintptr_t sender;      /* the thread that sent last; as the next two see look.c */
     _Atomic uint64_t sent_before; /* the last wait to receive */
     atomic_bool answers_soon;
     _Atomic int64_t last_send; /* monotonic ns, coarse; only kept where close() needs it */
@@ -177,8 +177,14 @@ int amq_wake_fd(Handle *h);
 /* look.c: which answers are looked for before a thread sleeps; times are amq_now()'s */
 void amq_look_init(void);
 void amq_look_for(int64_t ns); /* at most so long */
+bool amq_look_is_asker(Handle *h, uint64_t sent);
 /* Whether the receive that has to wait is one for an answer. */
-bool amq_look_asked(Handle *h);
+static inline bool amq_look_asked(Handle *h)
+{
+    uint64_t sent = atomic_load_explicit(&h->sent, memory_order_relaxed);
+    return sent != atomic_load_explicit(&h->sent_before, memory_order_relaxed) &&
+           amq_look_is_asker(h, sent);
+}
 /* Until when to look, from now on; 0: not at all. Else amq_look_end() is called when it is over. */
 int64_t amq_look_begin(Handle *h, int64_t now);
 void amq_look_end(void);

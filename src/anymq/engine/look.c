@@ -26,13 +26,10 @@ void amq_look_for(int64_t ns)
     soon = ns;
 }
 
-bool amq_look_asked(Handle *h)
+bool amq_look_is_asker(Handle *h, uint64_t sent)
 {
-    uint64_t sent = atomic_load_explicit(&h->sent, memory_order_relaxed);
-    if (sent == atomic_load_explicit(&h->sent_before, memory_order_relaxed))
-        return false;
     atomic_store_explicit(&h->sent_before, sent, memory_order_relaxed);
-    return atomic_load_explicit(&h->sender, memory_order_relaxed) == PyThread_get_thread_ident();
+    return atomic_load_explicit(&h->sender, memory_order_relaxed) == (uintptr_t)pthread_self();
 }
 
 int64_t amq_look_begin(Handle *h, int64_t now)

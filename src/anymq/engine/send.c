@@ -108,7 +108,7 @@ static int prepare(Handle *h, anymq_msg *m, const Payload *header, const Payload
 static void note_sent(Handle *h, size_t count)
 {
     atomic_fetch_add_explicit(&h->sent, count, memory_order_relaxed);
-    atomic_store_explicit(&h->sender, PyThread_get_thread_ident(), memory_order_relaxed);
+    atomic_store_explicit(&h->sender, (uintptr_t)pthread_self(), memory_order_relaxed);
     if (!(h->traits & ANYMQ_LINGERS))
         atomic_store_explicit(&h->last_send, amq_now_coarse(), memory_order_relaxed);
 }

@@ -191,7 +191,8 @@ static int64_t deadline_of(int64_t timeout)
 
 /* Let the library block. That is an attempt, too, so that none is made before; and so it is asked once at
  * least, however short the time is. */
-static int run_native(Handle *h, Operation *op, int64_t left, int64_t deadline, PyThreadState **thread)
+static inline int run_native(Handle *h, Operation *op, int64_t left, int64_t deadline,
+                             PyThreadState **thread)
 {
     bool main = amq_in_main_thread();
     for (; left != 0; left = time_left(deadline)) {
@@ -259,25 +260,36 @@ static int look(Handle *h, Operation *op, int64_t until, Sleeper *s)
     return result;
 }
 
-/* After an attempt that failed; or before any (`s` is NULL), where the library blocks itself. */
-static int wait_for(Handle *h, Operation *op, int64_t timeout, Sleeper *s, PyThreadState **thread)
+static bool waits_for_answer(Handle *h, const Operation *op)
 {
-    int64_t deadline = deadline_of(timeout), left = timeout, began = 0;
+    return op->direction == ANYMQ_READABLE && amq_look_asked(h);
+}
+
+/* After an attempt that failed; or before any (`s` is NULL), where the library blocks itself. */
+static inline int wait_for(Handle *h, Operation *op, int64_t left, int64_t deadline, Sleeper *s,
+                           PyThreadState **thread)
+{
+    return s == NULL ? run_native(h, op, left, deadline, thread)
+                     : run_readiness(h, op, deadline, s, thread);
+}
+
+/* The same, and the answer is looked for first where it is expected soon. Out of the way of streams, whose
+ * path is shorter without it. */
+static __attribute__((noinline)) int wait_for_answer(Handle *h, Operation *op, int64_t timeout,
+                                                     Sleeper *s, PyThreadState **thread)
+{
+    int64_t began = amq_now(), left = timeout, deadline = timeout < 0 ? INT64_MAX : began + timeout;
+    int64_t until = amq_look_begin(h, began);
     int result = ANYMQ_AGAIN;
-    if (op->direction == ANYMQ_READABLE && amq_look_asked(h)) {
-        began = amq_now();
-        int64_t until = amq_look_begin(h, began);
-        if (until != 0) {
-            result = look(h, op, until < deadline ? until : deadline, s);
-            amq_look_end();
-            left = time_left(deadline);
-            left = left == 0 ? 1 : left;
-        }
+    if (until != 0) {
+        result = look(h, op, until < deadline ? until : deadline, s);
+        amq_look_end();
+        left = time_left(deadline);
+        left = left == 0 ? 1 : left;
     }
     if (result == ANYMQ_AGAIN)
-        result = s == NULL ? run_native(h, op, left, deadline, thread)
-                           : run_readiness(h, op, deadline, s, thread);
-    if (began != 0 && result == ANYMQ_OK)
+        result = wait_for(h, op, left, deadline, s, thread);
+    if (result == ANYMQ_OK)
         amq_look_answered(h, amq_now() - began);
     return result;
 }
@@ -292,7 +304,8 @@ int amq_run(Handle *h, Operation *op, int64_t timeout)
     PyThreadState *thread = quick ? NULL : PyEval_SaveThread();
     int result;
     if (native) {
-        result = wait_for(h, op, timeout, NULL, &thread);
+        result = waits_for_answer(h, op) ? wait_for_answer(h, op, timeout, NULL, &thread)
+                                         : wait_for(h, op, timeout, deadline_of(timeout), NULL, &thread);
     } else {
         if (quick)
             amq_lock(h);
@@ -302,7 +315,9 @@ int amq_run(Handle *h, Operation *op, int64_t timeout)
         if (result == ANYMQ_AGAIN && waits) {
             if (thread == NULL)
                 thread = PyEval_SaveThread();
-            result = wait_for(h, op, timeout, &sleeper, &thread);
+            result = waits_for_answer(h, op)
+                         ? wait_for_answer(h, op, timeout, &sleeper, &thread)
+                         : wait_for(h, op, timeout, deadline_of(timeout), &sleeper, &thread);
         }
     }
     if (thread != NULL)
