@@ -67,7 +67,7 @@ def test_push_shares_work_between_pulls_and_loses_none(sockets: Sockets, transpo
 
     def gather(index: int) -> None:
         for message in pulls[index]:  # until it is closed
-            got[index].append(message)  # noqa: PERF401 (the main thread counts them)
+            got[index].append(message)
 
     threads = [threading.Thread(target=gather, args=(i,), daemon=True) for i in range(2)]
     for thread in threads:
