@@ -9,7 +9,7 @@ import pytest
 
 import anymq
 
-from .support import LIMIT, Pattern, Sockets, drain, eventually, no_more, subscriptions_settled
+from .support import LIMIT, Pattern, Sockets, eventually, no_more, subscriptions_settled
 
 BODIES = [b"one", b"\0\xff" * 50, bytes(range(256)) * 40]
 
@@ -66,13 +66,17 @@ def test_push_shares_work_between_pulls_and_loses_none(sockets: Sockets, transpo
     got: list[list[bytes]] = [[], []]
 
     def gather(index: int) -> None:
-        got[index] = drain(pulls[index], quiet=0.5)
+        for message in pulls[index]:  # until it is closed
+            got[index].append(message)
 
     threads = [threading.Thread(target=gather, args=(i,), daemon=True) for i in range(2)]
     for thread in threads:
         thread.start()
     for i in range(count):
         push.send(b"%d" % i)
+    eventually(lambda: sum(map(len, got)) >= count)
+    for pull in pulls:
+        pull.close()
     for thread in threads:
         thread.join(LIMIT)
     assert sorted(int(m) for part in got for m in part) == list(range(count))

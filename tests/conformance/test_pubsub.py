@@ -8,9 +8,11 @@ import pytest
 
 import anymq
 
-from .support import Sockets, drain, no_more, subscriptions_settled
+from .support import Sockets, no_more, subscriptions_settled
 
 pytestmark = pytest.mark.requires("protocol.pub", "protocol.sub")
+
+LAST = b"\0last"
 
 
 def connected(sockets: Sockets) -> tuple[anymq.Socket, anymq.Socket]:
@@ -23,15 +25,23 @@ def connected(sockets: Sockets) -> tuple[anymq.Socket, anymq.Socket]:
 
 
 def publish(pub: anymq.Socket, sub: anymq.Socket, *bodies: bytes) -> list[bytes]:
-    """What of `bodies` reaches the subscriber."""
+    """What of `bodies` reaches the subscriber, before the last that is sent."""
+    sub.subscribe(LAST)
     subscriptions_settled(pub, sub)
-    for body in bodies:
+    for body in (*bodies, LAST):
         pub.send(body)
-    return drain(sub)
+    got: list[bytes] = []
+    while (message := sub.recv()) != LAST:
+        got.append(message)
+    sub.unsubscribe(LAST)
+    return got
 
 
 def test_no_subscription_gets_nothing(sockets: Sockets) -> None:
     pub, sub = connected(sockets)
+    for body in (b"a", b"", b"b"):
+        pub.send(body)
+    no_more(sub)
     assert publish(pub, sub, b"a", b"", b"b") == []
 
 

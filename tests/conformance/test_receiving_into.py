@@ -46,7 +46,7 @@ def test_it_stays_receivable_in_any_way(sockets: Sockets, receive: str) -> None:
     one, other = sockets.pair("pair", "pair")
     one.send(b"x" * 100)
     with pytest.raises(anymq.MessageTooLarge):
-        other.recv_into(bytearray(1), timeout=0.5)
+        other.recv_into(bytearray(1))
     got = getattr(other, receive)(timeout=0)
     assert (got[0] if receive == "recv_many" else bytes(got)) == b"x" * 100
     one.send(b"next")

@@ -190,16 +190,25 @@ static int op_drained(void *sock)
     return ((const azmq_sock *)sock)->sent ? ANYMQ_UNKNOWN : 1;
 }
 
+/* libzmq gives an address up in a moment, on threads of its own; these may have to wait for a
+ * processor. So many looks take some two seconds. */
+enum { LOOKS = 4000 };
+
+static void pause_before_look(int number)
+{
+    usleep(number < 20 ? 50 : 500);
+}
+
 /* Wait until an address that was unbound is free, as libzmq's monitor tells. */
 static void wait_until_free(azmq_sock *s, uint32_t number)
 {
     int open = 1;
-    for (int i = 0; i < 500 && open; i++) {
+    for (int i = 0; i < LOOKS && open; i++) {
         pthread_mutex_lock(&s->lib->lock);
         open = azmq_still_listening(s, number);
         pthread_mutex_unlock(&s->lib->lock);
         if (open)
-            usleep(i < 20 ? 50 : 500);
+            pause_before_look(i);
     }
 }
 
@@ -220,8 +229,8 @@ static void wait_until_gone(const azmq_sock *s)
 {
     for (size_t i = 0; i < s->endpoint_count; i++) {
         const azmq_endpoint *e = &s->endpoints[i];
-        for (int j = 0; e->listening && e->fd >= 0 && j < 500 && !gone(e); j++)
-            usleep(j < 20 ? 50 : 500);
+        for (int j = 0; e->listening && e->fd >= 0 && j < LOOKS && !gone(e); j++)
+            pause_before_look(j);
     }
 }
 
