@@ -17,7 +17,7 @@ static int branch_msg_init(void *sock, anymq_msg *m, const void *header, size_t 
     Parcel *parcel = malloc(sizeof *parcel + size);
     if (parcel == NULL)
         return ENOMEM;
-    *parcel = (Parcel){NULL, 0, size};
+    *parcel = (Parcel){.holders = 1, .size = size};
     if (size > 0)
         memcpy(parcel->bytes, data, size);
     m->native.ptr = parcel;
@@ -29,7 +29,7 @@ static int branch_msg_init(void *sock, anymq_msg *m, const void *header, size_t 
 static void branch_msg_release(void *sock, anymq_msg *m)
 {
     (void)sock;
-    free(m->native.ptr);
+    amq_parcel_let_go(m->native.ptr);
     memset(m, 0, sizeof *m);
 }
 
@@ -83,7 +83,7 @@ static int send_request(Branch *b, const anymq_msg *m)
     uint32_t number = ++hub->last_number != 0 ? hub->last_number : ++hub->last_number;
     memcpy(envelope, &size, sizeof size);
     memcpy(envelope + sizeof size, &number, sizeof number);
-    int result = amq_hub_send(hub, envelope, sizeof envelope, m);
+    int result = amq_hub_send(hub, envelope, sizeof envelope, m->native.ptr);
     if (result == ANYMQ_OK) {
         b->number = number;
         amq_hub_wake(hub); /* it may sleep without a look at the descriptor whose news this has read */
@@ -91,13 +91,14 @@ static int send_request(Branch *b, const anymq_msg *m)
     return result;
 }
 
-/* An answer whose peer has gone is dropped, which the library reports as an error. */
+/* An answer whose peer has gone is dropped, which the library reports as an error. Without memory it can
+ * be sent again. */
 static int send_answer(Branch *b, const anymq_msg *m)
 {
     if (b->envelope == NULL)
         return b->hub->state_error;
-    int result = amq_hub_send(b->hub, b->envelope, b->envelope_size, m);
-    if (result == ANYMQ_AGAIN)
+    int result = amq_hub_send(b->hub, b->envelope, b->envelope_size, m->native.ptr);
+    if (result == ANYMQ_AGAIN || result == ENOMEM)
         return result;
     free(b->envelope);
     b->envelope = NULL;

@@ -7,6 +7,7 @@
 /* A message and, of a request, the parts of its envelope, each after its length. */
 typedef struct Parcel {
     struct Parcel *next;
+    atomic_int holders; /* the library is one while it sends the body from here */
     size_t envelope, size;
     char bytes[]; /* the body, then the envelope */
 } Parcel;
@@ -41,7 +42,8 @@ struct Hub {
     atomic_int holders;
 };
 
-/* hub.c; with the hub locked, except for the first two */
+/* hub.c; with the hub locked, except for the first three */
+void amq_parcel_let_go(Parcel *parcel);
 struct Hub *amq_hub_open(Handle *h, bool asks, int state_error);
 void amq_hub_let_go(struct Hub *hub);
 void amq_hub_wake(struct Hub *hub);
@@ -51,7 +53,7 @@ void amq_hub_give_out(struct Hub *hub);
 Parcel *amq_hub_next_request(struct Hub *hub);
 /* A request that a branch has not taken goes to another. */
 void amq_branch_put_back(Branch *b);
-/* Envelope, empty part, body. Once its first part is taken, the library takes the rest. */
-int amq_hub_send(struct Hub *hub, const char *envelope, size_t envelope_size, const anymq_msg *m);
+/* Envelope, empty part, the parcel's body; all or nothing. */
+int amq_hub_send(struct Hub *hub, const char *envelope, size_t envelope_size, Parcel *parcel);
 
 #endif

@@ -78,7 +78,7 @@ static Parcel *to_parcel(const anymq_msg *parts, size_t count)
     Parcel *parcel = malloc(sizeof *parcel + body->size + envelope);
     if (parcel == NULL)
         return NULL;
-    *parcel = (Parcel){NULL, envelope, body->size};
+    *parcel = (Parcel){.holders = 1, .envelope = envelope, .size = body->size};
     char *at = parcel->bytes + body->size;
     if (body->size > 0)
         memcpy(parcel->bytes, body->data, body->size);
@@ -117,38 +117,70 @@ static Parcel *read_parcel(struct Hub *hub)
     return parcel;
 }
 
-/* One part; on failure it was not sent. */
-static int send_part(Handle *h, const void *data, size_t size, bool more)
+static int make_part(Handle *h, anymq_msg *part, const void *data, size_t size)
 {
-    anymq_msg m;
-    int result = h->ops->msg_init(h->sock, &m, NULL, 0, data, size);
-    if (result != 0)
-        return result;
-    m.flags = more ? ANYMQ_MORE : 0;
-    result = h->ops->try_send(h->sock, &m);
-    if (result == ANYMQ_AGAIN && h->traits & ANYMQ_EDGE && h->ops->events(h->sock) & ANYMQ_WRITABLE)
-        result = h->ops->try_send(h->sock, &m);
-    if (result != ANYMQ_OK)
-        h->ops->msg_release(h->sock, &m);
+    int result = h->ops->msg_init(h->sock, part, NULL, 0, data, size);
+    part->flags = ANYMQ_MORE;
     return result;
 }
 
-/* Once its first part is taken, the library takes the rest. */
-int amq_hub_send(struct Hub *hub, const char *envelope, size_t envelope_size, const anymq_msg *m)
+void amq_parcel_let_go(Parcel *parcel)
+{
+    if (parcel != NULL && atomic_fetch_sub(&parcel->holders, 1) == 1)
+        free(parcel);
+}
+
+/* Called by the library, by any thread. */
+static void give_back(void *data, void *hint)
+{
+    (void)data;
+    amq_parcel_let_go(hint);
+}
+
+/* The last part. A large one is lent: to copy it at each attempt while the peer takes nothing would keep
+ * a processor busy. */
+static int make_body(Handle *h, anymq_msg *part, Parcel *parcel)
+{
+    if (parcel->size < LEND || h->ops->msg_lend == NULL)
+        return h->ops->msg_init(h->sock, part, NULL, 0, parcel->bytes, parcel->size);
+    int result = h->ops->msg_lend(h->sock, part, parcel->bytes, parcel->size, give_back, parcel);
+    if (result == ANYMQ_OK)
+        atomic_fetch_add(&parcel->holders, 1);
+    return result;
+}
+
+static int send_part(Handle *h, anymq_msg *part)
+{
+    int result = h->ops->try_send(h->sock, part);
+    if (result == ANYMQ_AGAIN && h->traits & ANYMQ_EDGE && h->ops->events(h->sock) & ANYMQ_WRITABLE)
+        result = h->ops->try_send(h->sock, part);
+    return result;
+}
+
+/* All parts are made before the first is sent: without memory for one of them, what is sent next would
+ * be taken for the rest. Once the first is taken, the library takes the others. */
+int amq_hub_send(struct Hub *hub, const char *envelope, size_t envelope_size, Parcel *parcel)
 {
     Handle *h = hub->h;
+    anymq_msg parts[PARTS]; /* an envelope was taken from as many, or is a number */
+    size_t made = 0, sent = 0;
     int result = ANYMQ_OK;
     amq_lock_raw(h);
     for (size_t at = 0; at < envelope_size && result == ANYMQ_OK;) {
         size_t size;
         memcpy(&size, envelope + at, sizeof size);
-        result = send_part(h, envelope + at + sizeof size, size, true);
+        result = make_part(h, &parts[made], envelope + at + sizeof size, size);
+        made += result == ANYMQ_OK;
         at += sizeof size + size;
     }
-    if (result == ANYMQ_OK)
-        result = send_part(h, "", 0, true);
-    if (result == ANYMQ_OK)
-        result = send_part(h, m->data, m->size, false);
+    if (result == ANYMQ_OK && (result = make_part(h, &parts[made], "", 0)) == ANYMQ_OK)
+        made++;
+    if (result == ANYMQ_OK && (result = make_body(h, &parts[made], parcel)) == ANYMQ_OK)
+        made++;
+    while (sent < made && result == ANYMQ_OK && (result = send_part(h, &parts[sent])) == ANYMQ_OK)
+        sent++;
+    while (made > sent)
+        h->ops->msg_release(h->sock, &parts[--made]);
     amq_unlock(h);
     if (result == ANYMQ_OK)
         hub->retry = RETRY_LEAST;
