@@ -227,8 +227,8 @@ def others_sleep() -> bool:
 def test_peers_that_leave_take_their_counts_along(made: Sockets) -> None:
     """One after the other, while nothing is sent, and with something sent in between.
 
-    A message is counted before nng has noted that its connection is ready for the next, and one that
-    ends in between is sent to all the same (D25): so nng comes to rest first.
+    A message is counted before nng has noted that its connection is ready for the next; one that
+    ends in between is sent to all the same (D25). So nng comes to rest first.
     """
     push = made.open("push")
     url = push.listen("tcp://127.0.0.1:0").url
